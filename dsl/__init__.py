@@ -1,0 +1,1 @@
+"""Text to AST: grammar, layout, diagnostics. Knows Lark, never JAX."""

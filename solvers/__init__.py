@@ -1,0 +1,1 @@
+"""Numerics: standard forms, embedded solvers, the derivative rule. Knows nothing of the language."""

@@ -1,0 +1,1 @@
+"""Standard forms, one file each."""

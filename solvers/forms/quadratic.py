@@ -1,0 +1,56 @@
+"""The convex quadratic program, of which the linear program is the case without a quadratic term.
+
+    minimize    ½ xᵀPx + qᵀx + c
+    subject to  A x = b                          multipliers y
+                lower ≤ G x ≤ upper              signed multipliers z
+                bound_lower ≤ x ≤ bound_upper    signed multipliers w
+
+with the Lagrangian  L = f(x) − yᵀ(Ax − b) − zᵀ(Gx − side) − wᵀ(x − side),  so that y = d(optimal value)/db, and
+z > 0 presses on the lower side, z < 0 on the upper one; the same for w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+from jax import Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class QuadraticProgram:
+    """The data of a quadratic program; an absent part is None, which is static knowledge.
+
+    Shapes: ``quadratic`` P (n, n) symmetric or None (LP); ``linear`` q (n,); ``constant`` c (); ``equality_matrix`` A
+    (p, n) and ``equality_rhs`` b (p,), p may be 0; ``inequality_matrix`` G (m, n), m may be 0; ``lower``, ``upper``
+    (m,) or None; ``bound_lower``, ``bound_upper`` (n,) or None. ``has_*`` are boolean masks of the same shape, True
+    where the side is there, or None where every entry is there. Values under a False mask are finite and ignored:
+    infinities never enter. A row with no side at all is free.
+    """
+
+    quadratic: Array | None
+    linear: Array
+    constant: Array
+    equality_matrix: Array
+    equality_rhs: Array
+    inequality_matrix: Array
+    lower: Array | None
+    upper: Array | None
+    bound_lower: Array | None
+    bound_upper: Array | None
+    has_lower: Array | None = None
+    has_upper: Array | None = None
+    has_bound_lower: Array | None = None
+    has_bound_upper: Array | None = None
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Point:
+    """A primal-dual point: ``x`` (n,), ``y`` (p,), ``z`` (m,), ``w`` (n,) or None where no bound exists at all."""
+
+    x: Array
+    y: Array
+    z: Array
+    w: Array | None

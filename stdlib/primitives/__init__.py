@@ -1,0 +1,1 @@
+"""JAX evaluations of what the language cannot say; imported by lowering alone."""
