@@ -1,0 +1,148 @@
+"""How far a primal-dual point of a quadratic program is from optimal, as backward errors row by row.
+
+With the Lagrangian of forms/quadratic.py the conditions are
+
+    stationarity      Px + q − Aᵀy − Gᵀz − w = 0
+    primal            Ax = b,  lower ≤ Gx ≤ upper,  bound_lower ≤ x ≤ bound_upper
+    dual              z_i ≤ 0 where row i has no lower side, z_i ≥ 0 where it has no upper side; the same for w
+    complementarity   z_i > 0 only where (Gx)_i = lower_i, z_i < 0 only where (Gx)_i = upper_i; the same for w
+
+A row's defect is divided by 1 + its largest single term (|A_ij x_j|, |b_i|, …). A multiplier that ought to be zero is
+measured by what stationarity would lose if it were set to zero, in the same scale, and complementarity is the smaller
+of that and the row's slack in the primal scale: so residuals of size ε say that an *exactly* complementary point has
+all its defects within 2ε, which a product z·s does not (at a weakly active row z = s = 1e-5 gives z·s = 1e-10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.result import Residuals, Status
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sides:
+    """The two sides of a family of rows as plain arrays: values (0 where absent) and presence masks, all (k,)."""
+
+    lower: Array
+    has_lower: Array
+    upper: Array
+    has_upper: Array
+
+
+def _side(value: Array | None, mask: Array | None, like: Array) -> tuple[Array, Array]:
+    if value is None:
+        return jnp.zeros_like(like), jnp.zeros(like.shape, bool)
+    present = jnp.ones(like.shape, bool) if mask is None else mask
+    return jnp.where(present, value, 0), present
+
+
+def row_sides(problem: QuadraticProgram) -> Sides:
+    """The sides of the inequality rows; shapes (m,)."""
+    like = jnp.zeros(problem.inequality_matrix.shape[:1], problem.linear.dtype)
+    return Sides(*_side(problem.lower, problem.has_lower, like), *_side(problem.upper, problem.has_upper, like))
+
+
+def bound_sides(problem: QuadraticProgram) -> Sides:
+    """The bounds on the variables; shapes (n,)."""
+    lower = _side(problem.bound_lower, problem.has_bound_lower, problem.linear)
+    upper = _side(problem.bound_upper, problem.has_bound_upper, problem.linear)
+    return Sides(*lower, *upper)
+
+
+def has_bounds(problem: QuadraticProgram) -> bool:
+    """Whether any bound on a variable exists at all: static."""
+    return problem.bound_lower is not None or problem.bound_upper is not None
+
+
+def largest(values: Array) -> Array:
+    """The largest entry of nonnegative values, 0 if there is none; NaN if one is NaN."""
+    return jnp.max(values, initial=0.0)
+
+
+def largest_terms(matrix: Array, vector: Array) -> Array:
+    """For each row i of an (r, c) matrix: max_j |M_ij v_j|, 0 where there is no column; shape (r,)."""
+    return jnp.max(jnp.abs(matrix * vector), axis=1, initial=0.0)
+
+
+def _rows(value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sides) -> tuple[Array, Array, Array]:
+    """Worst primal, dual and complementarity defect of one family of two-sided rows.
+
+    ``value`` (k,) are the row values, ``scale`` (k,) their largest terms, ``loss`` (k,) what stationarity loses,
+    relatively, if the row's multiplier is set to zero.
+    """
+    below = jnp.where(sides.has_lower, sides.lower - value, 0)
+    above = jnp.where(sides.has_upper, value - sides.upper, 0)
+    pressed = jnp.where(multiplier > 0, sides.lower, sides.upper)
+    allowed = jnp.where(multiplier > 0, sides.has_lower, sides.has_upper) | (multiplier == 0)
+    scale_below = 1 + jnp.maximum(scale, jnp.abs(sides.lower))
+    scale_above = 1 + jnp.maximum(scale, jnp.abs(sides.upper))
+    slack = jnp.abs(value - pressed) / (1 + jnp.maximum(scale, jnp.abs(pressed)))
+    primal = jnp.maximum(jnp.maximum(below / scale_below, above / scale_above), 0)
+    dual = jnp.where(allowed, 0, loss)
+    gap = jnp.where(allowed, jnp.minimum(slack, loss), 0)
+    return largest(primal), largest(dual), largest(gap)
+
+
+def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
+    """Relative residuals of the optimality conditions at a point; NaN or infinity in the point gives NaN.
+
+    ``primal``: worst defect of the equalities, rows and bounds. ``dual``: worst of stationarity and of multipliers
+    that press on a side which is not there. ``gap``: worst complementarity defect. See the module's text for scales.
+    """
+    x, y, z = point.x, point.y, point.z
+    A, G = problem.equality_matrix, problem.inequality_matrix
+    w = jnp.zeros_like(x) if point.w is None else point.w
+
+    stationarity = problem.linear - A.T @ y - G.T @ z - w
+    terms = jnp.maximum(jnp.abs(problem.linear), jnp.abs(w))
+    terms = jnp.maximum(terms, jnp.maximum(largest_terms(A.T, y), largest_terms(G.T, z)))
+    if problem.quadratic is not None:
+        stationarity = stationarity + problem.quadratic @ x
+        terms = jnp.maximum(terms, largest_terms(problem.quadratic, x))
+    dual_scale = 1 + terms
+    dual = largest(jnp.abs(stationarity) / dual_scale)
+
+    equality_scale = 1 + jnp.maximum(largest_terms(A, x), jnp.abs(problem.equality_rhs))
+    primal = largest(jnp.abs(A @ x - problem.equality_rhs) / equality_scale)
+
+    loss = largest_terms(G, 1 / dual_scale) * jnp.abs(z)
+    rows = _rows(G @ x, largest_terms(G, x), z, loss, row_sides(problem))
+    bounds = _rows(x, jnp.abs(x), w, jnp.abs(w) / dual_scale, bound_sides(problem))
+    primal = jnp.maximum(primal, jnp.maximum(rows[0], bounds[0]))
+    dual = jnp.maximum(dual, jnp.maximum(rows[1], bounds[1]))
+    gap = jnp.maximum(rows[2], bounds[2])
+    finite = jnp.isfinite(primal + dual + gap)
+    return Residuals(*(jnp.where(finite, value, jnp.nan) for value in (primal, dual, gap)))
+
+
+def worst(residuals: Residuals) -> Array:
+    """The largest of the three: the one number by which two points are compared."""
+    return jnp.maximum(jnp.maximum(residuals.primal, residuals.dual), residuals.gap)
+
+
+def default_tolerance(dtype: DTypeLike) -> float:
+    """What a solve promises by default: 1e-9 in double, 1e-4 in single precision (machine epsilon to the 0.575)."""
+    return float(jnp.finfo(dtype).eps) ** 0.575
+
+
+def classify(residuals: Residuals, tol: float | Array) -> Array:
+    """SOLVED within ``tol``, SOLVED_INACCURATE within min(1000 tol, 1e-2), FAILED if not a number, else LIMIT; int32."""
+    error = worst(residuals)
+    loose = jnp.maximum(tol, jnp.minimum(1000 * tol, 1e-2))
+    status = jnp.where(error <= loose, Status.SOLVED_INACCURATE, Status.LIMIT)
+    status = jnp.where(error <= tol, Status.SOLVED, status)
+    return jnp.where(jnp.isfinite(error), status, Status.FAILED).astype(jnp.int32)
+
+
+def objective(problem: QuadraticProgram, x: Array) -> Array:
+    """½ xᵀPx + qᵀx + c."""
+    value = problem.linear @ x + problem.constant
+    return value if problem.quadratic is None else value + 0.5 * x @ (problem.quadratic @ x)
