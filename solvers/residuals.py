@@ -4,13 +4,14 @@ With the Lagrangian of forms/quadratic.py the conditions are
 
     stationarity      Px + q − Aᵀy − Gᵀz − w = 0
     primal            Ax = b,  lower ≤ Gx ≤ upper,  bound_lower ≤ x ≤ bound_upper
-    dual              z_i ≤ 0 where row i has no lower side, z_i ≥ 0 where it has no upper side; the same for w
-    complementarity   z_i > 0 only where (Gx)_i = lower_i, z_i < 0 only where (Gx)_i = upper_i; the same for w
+    dual              z_i ≤ 0 where row i has no lower side, z_i ≥ 0 where it has no upper side; w alike
+    complementarity   z_i > 0 only where (Gx)_i = lower_i, z_i < 0 only where (Gx)_i = upper_i; w alike
 
-A row's defect is divided by 1 + its largest single term (|A_ij x_j|, |b_i|, …). A multiplier that ought to be zero is
-measured by what stationarity would lose if it were set to zero, in the same scale, and complementarity is the smaller
-of that and the row's slack in the primal scale: so residuals of size ε say that an *exactly* complementary point has
-all its defects within 2ε, which a product z·s does not (at a weakly active row z = s = 1e-5 gives z·s = 1e-10).
+A row's defect is divided by 1 + its largest single term (|A_ij x_j|, |b_i|, …). A multiplier that ought to be
+zero is measured by what stationarity would lose, in its scale, if it were set to zero; complementarity is the
+smaller of that and the row's slack in the primal scale. So residuals of size ε say that an exactly complementary
+point has all its defects within a few ε, which a product z·s does not say: at a weakly active row z = s = 1e-5
+gives z·s = 1e-10 although x may be off by 1e-5.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from karush.solvers.result import Residuals, Status
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Sides:
-    """The two sides of a family of rows as plain arrays: values (0 where absent) and presence masks, all (k,)."""
+    """The two sides of a family of rows as plain arrays, all (k,): values (0 where absent), presence masks."""
 
     lower: Array
     has_lower: Array
@@ -47,7 +48,9 @@ def _side(value: Array | None, mask: Array | None, like: Array) -> tuple[Array, 
 def row_sides(problem: QuadraticProgram) -> Sides:
     """The sides of the inequality rows; shapes (m,)."""
     like = jnp.zeros(problem.inequality_matrix.shape[:1], problem.linear.dtype)
-    return Sides(*_side(problem.lower, problem.has_lower, like), *_side(problem.upper, problem.has_upper, like))
+    lower = _side(problem.lower, problem.has_lower, like)
+    upper = _side(problem.upper, problem.has_upper, like)
+    return Sides(*lower, *upper)
 
 
 def bound_sides(problem: QuadraticProgram) -> Sides:
@@ -72,11 +75,13 @@ def largest_terms(matrix: Array, vector: Array) -> Array:
     return jnp.max(jnp.abs(matrix * vector), axis=1, initial=0.0)
 
 
-def _rows(value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sides) -> tuple[Array, Array, Array]:
+def _rows(
+    value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sides
+) -> tuple[Array, Array, Array]:
     """Worst primal, dual and complementarity defect of one family of two-sided rows.
 
-    ``value`` (k,) are the row values, ``scale`` (k,) their largest terms, ``loss`` (k,) what stationarity loses,
-    relatively, if the row's multiplier is set to zero.
+    ``value`` (k,) are the row values, ``scale`` (k,) their largest terms, ``loss`` (k,) what stationarity
+    loses, relatively, if the row's multiplier is set to zero.
     """
     below = jnp.where(sides.has_lower, sides.lower - value, 0)
     above = jnp.where(sides.has_upper, value - sides.upper, 0)
@@ -94,8 +99,9 @@ def _rows(value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sid
 def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
     """Relative residuals of the optimality conditions at a point; NaN or infinity in the point gives NaN.
 
-    ``primal``: worst defect of the equalities, rows and bounds. ``dual``: worst of stationarity and of multipliers
-    that press on a side which is not there. ``gap``: worst complementarity defect. See the module's text for scales.
+    ``primal``: worst defect of the equalities, rows and bounds. ``dual``: worst of stationarity and of the
+    multipliers that press on a side which is not there. ``gap``: worst complementarity defect. The module's text
+    says in which scales.
     """
     x, y, z = point.x, point.y, point.z
     A, G = problem.equality_matrix, problem.inequality_matrix
@@ -129,12 +135,12 @@ def worst(residuals: Residuals) -> Array:
 
 
 def default_tolerance(dtype: DTypeLike) -> float:
-    """What a solve promises by default: 1e-9 in double, 1e-4 in single precision (machine epsilon to the 0.575)."""
+    """What a solve promises by default: 1e-9 in double, 1e-4 in single precision (epsilon to the 0.575)."""
     return float(jnp.finfo(dtype).eps) ** 0.575
 
 
 def classify(residuals: Residuals, tol: float | Array) -> Array:
-    """SOLVED within ``tol``, SOLVED_INACCURATE within min(1000 tol, 1e-2), FAILED if not a number, else LIMIT; int32."""
+    """SOLVED within ``tol``, SOLVED_INACCURATE within min(1000 tol, 1e-2), FAILED if NaN, else LIMIT; int32."""
     error = worst(residuals)
     loose = jnp.maximum(tol, jnp.minimum(1000 * tol, 1e-2))
     status = jnp.where(error <= loose, Status.SOLVED_INACCURATE, Status.LIMIT)
