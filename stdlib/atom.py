@@ -1,0 +1,80 @@
+"""What is declared of an atom: a function with convex structure.
+
+Syntax trees are held as opaque objects: the vocabulary does not know the language it is written in. The header's
+sets are the domain of the clauses: curvature, monotonicity, range and graph hold where the arguments lie in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from karush.stdlib.lattice import FREE, Curvature, Interval, Monotonicity
+
+
+@dataclass(frozen=True)
+class AtomParam:
+    """One argument. ``sizes`` is None where it is written without brackets: then the atom is elementwise in it,
+    unless its primitive has a shape rule of its own (reductions and structure, which take any rank).
+
+    ``set_name`` is the set of the header (None: any real), ``interval`` that set elementwise.
+    """
+
+    name: str
+    sizes: tuple[str, ...] | None = None
+    set_name: str | None = None
+    interval: Interval = FREE
+    default: float | None = None
+
+
+@dataclass(frozen=True)
+class MonotonicityClause:
+    """``nondecreasing in name [for name in interval]``."""
+
+    name: str
+    monotonicity: Monotonicity
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Atom:
+    """The declaration of one atom. Exactly one of ``value`` (an expression) and ``primitive`` (a name) is given.
+
+    ``graph`` are the statements of a nameless inner model whose optimal value is the atom; ``rules`` maps an argument to
+    the partial derivative in it; ``prox`` is (name of the step, expression).
+    """
+
+    name: str
+    params: tuple[AtomParam, ...]
+    primitive: str | None
+    value: Any
+    range: Interval = FREE
+    range_set: str | None = None
+    curvature: tuple[tuple[str, Curvature], ...] = ()
+    monotonicity: tuple[MonotonicityClause, ...] = ()
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    graph: tuple[Any, ...] | None = None
+    prox: tuple[str, Any] | None = None
+    doc: str | None = None
+    declaration: Any = field(default=None, repr=False)
+
+    def param(self, name: str) -> AtomParam:
+        """The argument of this name."""
+        return next(p for p in self.params if p.name == name)
+
+    def curvature_in(self, name: str) -> Curvature:
+        """The declared curvature in an argument, all others held constant; UNKNOWN where none is declared."""
+        return dict(self.curvature).get(name, Curvature.UNKNOWN)
+
+    def monotonicity_in(self, name: str, values: Interval) -> Monotonicity:
+        """How the atom moves with an argument whose values lie in ``values``."""
+        for clause in self.monotonicity:
+            if clause.name == name and (clause.interval is None or values.within(clause.interval)):
+                return clause.monotonicity
+        return Monotonicity.UNKNOWN
+
+    @property
+    def required(self) -> int:
+        """How many arguments have no default."""
+        return sum(p.default is None for p in self.params)
