@@ -9,9 +9,9 @@ With the Lagrangian of forms/quadratic.py the conditions are
 
 A row's defect is divided by 1 + its largest single term (|A_ij x_j|, |b_i|, …). A multiplier that ought to be
 zero is measured by what stationarity would lose, in its scale, if it were set to zero; complementarity is the
-smaller of that and the row's slack in the primal scale. So residuals of size ε say that an exactly complementary
-point has all its defects within a few ε, which a product z·s does not say: at a weakly active row z = s = 1e-5
-gives z·s = 1e-10 although x may be off by 1e-5.
+smaller of that and the row's slack in the primal scale. So residuals of size ε say that an exactly
+complementary point has all its defects within a few ε, which a product z·s does not say: at a weakly active
+row z = s = 1e-5 gives z·s = 1e-10 although x may be off by 1e-5.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from karush.solvers.result import Residuals, Status
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Sides:
-    """The two sides of a family of rows as plain arrays, all (k,): values (0 where absent), presence masks."""
+    """The two sides of a family of rows as plain arrays, all (k,): values (0 where absent), presence."""
 
     lower: Array
     has_lower: Array
@@ -100,8 +100,8 @@ def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
     """Relative residuals of the optimality conditions at a point; NaN or infinity in the point gives NaN.
 
     ``primal``: worst defect of the equalities, rows and bounds. ``dual``: worst of stationarity and of the
-    multipliers that press on a side which is not there. ``gap``: worst complementarity defect. The module's text
-    says in which scales.
+    multipliers that press on a side which is not there. ``gap``: worst complementarity defect. The
+    module's text says in which scales.
     """
     x, y, z = point.x, point.y, point.z
     A, G = problem.equality_matrix, problem.inequality_matrix
@@ -140,7 +140,7 @@ def default_tolerance(dtype: DTypeLike) -> float:
 
 
 def classify(residuals: Residuals, tol: float | Array) -> Array:
-    """SOLVED within ``tol``, SOLVED_INACCURATE within min(1000 tol, 1e-2), FAILED if NaN, else LIMIT; int32."""
+    """SOLVED within ``tol``, SOLVED_INACCURATE within min(1000 tol, 0.01), FAILED if NaN; else LIMIT."""
     error = worst(residuals)
     loose = jnp.maximum(tol, jnp.minimum(1000 * tol, 1e-2))
     status = jnp.where(error <= loose, Status.SOLVED_INACCURATE, Status.LIMIT)
