@@ -8,179 +8,81 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from karush.dsl.ast_expressions import (
+    Argument,
+    Array,
+    Attribute,
+    Binary,
+    Binder,
+    Boolean,
+    Call,
+    Clause,
+    Compare,
+    Comprehension,
+    Expr,
+    IfElse,
+    Index,
+    Membership,
+    Name,
+    Node,
+    Number,
+    Perp,
+    Slice,
+    String,
+    Unary,
+)
 from karush.dsl.source import Source, Span
 
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """Anything that was written somewhere."""
-
-    span: Span = field(compare=False, repr=False)
-
-
-# ---------------------------------------------------------------- expressions
-
-
-@dataclass(frozen=True)
-class Expr(Node):
-    """An expression."""
-
-
-@dataclass(frozen=True)
-class Number(Expr):
-    """``2``, ``0.5``, ``1e-3``; an ``int`` where it was written without point and exponent."""
-
-    value: int | float
-
-
-@dataclass(frozen=True)
-class Boolean(Expr):
-    """``true`` or ``false``."""
-
-    value: bool
-
-
-@dataclass(frozen=True)
-class String(Expr):
-    """``"…"``: names of primitives, paths."""
-
-    value: str
-
-
-@dataclass(frozen=True)
-class Name(Expr):
-    """A name in use."""
-
-    id: str
-
-
-@dataclass(frozen=True)
-class Unary(Expr):
-    """``-x``, ``+x``, ``not c``; ``operator`` is ``-``, ``+`` or ``not``."""
-
-    operator: str
-    operand: Expr
-
-
-@dataclass(frozen=True)
-class Binary(Expr):
-    """``left operator right`` with ``+ - * / @ ^ and or``; ``**`` is read as ``^``."""
-
-    operator: str
-    left: Expr
-    right: Expr
-
-
-@dataclass(frozen=True)
-class Compare(Expr):
-    """A chain ``e0 op0 e1 op1 e2``; the operators are among ``== != <= >= < >``."""
-
-    operands: tuple[Expr, ...]
-    operators: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Membership(Expr):
-    """``value in set``; ``set`` is an arithmetic expression: a name, a call, a set comprehension."""
-
-    value: Expr
-    set: Expr
-
-
-@dataclass(frozen=True)
-class Perp(Expr):
-    """``left perp right``: complementarity of two comparisons (or of two expressions)."""
-
-    left: Expr
-    right: Expr
-
-
-@dataclass(frozen=True)
-class IfElse(Expr):
-    """``if condition then then else orelse``."""
-
-    condition: Expr
-    then: Expr
-    orelse: Expr
-
-
-@dataclass(frozen=True)
-class Attribute(Expr):
-    """``value.name``; ``e.T`` is the transpose."""
-
-    value: Expr
-    name: str
-
-
-@dataclass(frozen=True)
-class Slice(Node):
-    """``lower:upper`` within brackets; an absent end is None."""
-
-    lower: Expr | None
-    upper: Expr | None
-
-
-@dataclass(frozen=True)
-class Index(Expr):
-    """``value[i, 0:T, src]``."""
-
-    value: Expr
-    indices: tuple[Expr | Slice, ...]
-
-
-@dataclass(frozen=True)
-class Argument(Node):
-    """``value`` or ``name = value`` in a call."""
-
-    name: str | None
-    value: Expr
-
-
-@dataclass(frozen=True)
-class Binder(Node):
-    """One binder of a clause: ``i in n`` (``sizes`` is None) or ``y[n] in S`` / ``z[h]`` of an inline problem.
-
-    ``domain`` is the index set or the set; None where an inline problem names none.
-    """
-
-    name: str
-    sizes: tuple[Expr, ...] | None
-    domain: Expr | None
-
-
-@dataclass(frozen=True)
-class Clause(Node):
-    """``for i in n, j in m if condition``."""
-
-    binders: tuple[Binder, ...]
-    condition: Expr | None
-
-
-@dataclass(frozen=True)
-class Call(Expr):
-    """``function(arguments)`` or ``function(argument for …)``; ``clause`` is None without a ``for``."""
-
-    function: Expr
-    arguments: tuple[Argument, ...]
-    clause: Clause | None = None
-
-
-@dataclass(frozen=True)
-class Array(Expr):
-    """``[a, b, c]``."""
-
-    items: tuple[Expr, ...]
-
-
-@dataclass(frozen=True)
-class Comprehension(Expr):
-    """``[body for i in n, j in m if c]``."""
-
-    body: Expr
-    clause: Clause
-
-
-# ---------------------------------------------------------------- statements
+__all__ = [
+    "Argument",
+    "Array",
+    "AtomCurvature",
+    "AtomDeclaration",
+    "AtomGraph",
+    "AtomMonotonicity",
+    "AtomProx",
+    "AtomRange",
+    "AtomRule",
+    "AtomValue",
+    "Attribute",
+    "Binary",
+    "Binder",
+    "Boolean",
+    "Call",
+    "Clause",
+    "Compare",
+    "Comprehension",
+    "Constraint",
+    "Declaration",
+    "Derivative",
+    "Dim",
+    "Expr",
+    "Find",
+    "Fn",
+    "IfElse",
+    "Import",
+    "Index",
+    "Let",
+    "Membership",
+    "ModelBlock",
+    "Module",
+    "Name",
+    "Node",
+    "Number",
+    "Objective",
+    "Param",
+    "Perp",
+    "Return",
+    "Saddle",
+    "SetDeclaration",
+    "Slice",
+    "Statement",
+    "String",
+    "SubjectTo",
+    "Unary",
+    "Using",
+    "Var",
+]
 
 
 @dataclass(frozen=True)
