@@ -42,7 +42,8 @@ class Atom:
     """The declaration of one atom. Exactly one of ``value`` (an expression) and ``primitive`` (a name) is given.
 
     ``graph`` are the statements of a nameless inner model whose optimal value is the atom; ``rules`` maps an argument to
-    the partial derivative in it; ``prox`` is (name of the step, expression).
+    the partial derivative in it; ``prox`` is (name of the step, expression). A curvature clause holds jointly in its
+    names, all other arguments constant: ``convex in x, y`` says more than ``convex in x`` and ``convex in y``.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Atom:
     value: Any
     range: Interval = FREE
     range_set: str | None = None
-    curvature: tuple[tuple[str, Curvature], ...] = ()
+    curvature: tuple[tuple[tuple[str, ...], Curvature], ...] = ()
     monotonicity: tuple[MonotonicityClause, ...] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     graph: tuple[Any, ...] | None = None
@@ -63,9 +64,11 @@ class Atom:
         """The argument of this name."""
         return next(p for p in self.params if p.name == name)
 
-    def curvature_in(self, name: str) -> Curvature:
-        """The declared curvature in an argument, all others held constant; UNKNOWN where none is declared."""
-        return dict(self.curvature).get(name, Curvature.UNKNOWN)
+    def curvature_in(self, names: frozenset[str]) -> Curvature:
+        """The declared joint curvature in these arguments, all others constant; UNKNOWN where none is declared."""
+        if not names:
+            return Curvature.CONSTANT
+        return next((c for clause, c in self.curvature if names <= set(clause)), Curvature.UNKNOWN)
 
     def monotonicity_in(self, name: str, values: Interval) -> Monotonicity:
         """How the atom moves with an argument whose values lie in ``values``."""
