@@ -7,33 +7,28 @@ With active masks M (rows of G) and W (bounds), each 1 where active and 0 elsewh
     active i:  G_i dx = r_z[i]         inactive i:  dz_i = r_z[i]
     active i:  dx_i   = r_w[i]         inactive i:  dw_i = r_w[i].
 
-Inactive multipliers are known, so they go to the right-hand side; with the others negated (ν = −dy, μ = −dz, ω = −dw)
-what is left is symmetric, which is why one solve serves a derivative and its adjoint:
+Inactive multipliers are known, so they go to the right-hand side; with the others negated (ν = −dy, μ = −dz,
+ω = −dw) what is left is symmetric, which is why one solve serves a derivative and its adjoint:
 
     [ P    Aᵀ    GᵀM      W    ] [dx]   [r_x]
     [ A                        ] [ν ] = [r_y]
     [ MG        −(I−M)         ] [μ ]   [r_z]          K u = r,  K = Kᵀ.
     [ W                −(I−W)  ] [ω ]   [r_w]
 
-**Factorisation.** Fixed variables (active bounds) are eliminated exactly. The rest, scaled to unit entries (D for
-variables, E for rows; C stands for the active rows of A and G in the free variables) is regularised to a quasidefinite
-matrix, and ν is eliminated:
+**Factorisation.** Fixed variables (active bounds) are eliminated exactly. The rest, scaled to unit entries (D
+for variables, E for rows; C stands for the active rows of A and G in the free variables) is regularised to a
+quasidefinite matrix, and ν is eliminated:
 
     [ P + δI   Cᵀ   ]        H = P + δI + ρ CᵀC = LLᵀ,     dx = H⁻¹(r_x + ρ Cᵀ r_c),     ν = ρ (C dx − r_c).
     [ C       −I/ρ  ]
 
-One Cholesky of the size of x, whatever the number of rows; P may be singular or absent and C rank-deficient. In double
-precision δ = ε^½ ≈ 1e-8 and ρ = ε^-⅜ ≈ 7e5, so that the rounding ε ρ of forming H stays below δ.
-
-**Refinement.** The factorisation preconditions generalised conjugate residuals (Eisenstat, Elman & Schultz, SIAM J.
-Numer. Anal. 20 (1983)) on the true system: each step is one step of iterative refinement with the step lengths chosen
-to make the residual least, so it never grows. On a singular consistent system it converges to a solution whose part in
-the kernel is zero (in the scaled metric); on an inconsistent one the residual stays, and that is the evidence.
+One Cholesky of the size of x, whatever the number of rows; P may be singular or absent and C rank-deficient.
+In double precision δ = ε^½ ≈ 1e-8 and ρ = ε^-⅜ ≈ 7e5, so that the rounding ε ρ of forming H stays below δ.
+What the regularisation changed, refinement.py takes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -41,8 +36,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-
-REFINEMENT_STEPS = 8
+from karush.solvers.refinement import STEPS, refine
 
 
 @jax.tree_util.register_dataclass
@@ -50,8 +44,8 @@ REFINEMENT_STEPS = 8
 class KktFactor:
     """The factorisation H = LLᵀ and what belongs to it.
 
-    ``inverse`` L⁻¹ (n, n); ``column`` D (n,); ``equality`` (p,) and ``row`` (m,) the two parts of E; ``active_z`` (m,)
-    and ``active_w`` (n,), or None, the masks as floats.
+    ``inverse`` L⁻¹ (n, n); ``column`` D (n,); ``equality`` (p,) and ``row`` (m,) the two parts of E;
+    ``active_z`` (m,) and ``active_w`` (n,), or None, the masks as floats.
     """
 
     inverse: Array
@@ -94,8 +88,10 @@ def _inverse_or_one(norm: Array) -> Array:
     return jnp.where(norm > 0, 1 / jnp.where(norm > 0, norm, 1), 1)
 
 
-def scaling(problem: QuadraticProgram, active_z: Array, free: Array, passes: int) -> tuple[Array, Array, Array]:
-    """Scales (D, E_equality, E_row) that bring the largest entry of each row of [[P, Cᵀ], [C, 0]] near 1 (Ruiz 2001)."""
+def scaling(
+    problem: QuadraticProgram, active_z: Array, free: Array, passes: int
+) -> tuple[Array, Array, Array]:
+    """Scales (D, E_equality, E_row): the largest entry of each row of [[P, Cᵀ], [C, 0]] comes near 1 (Ruiz)."""
     A, G = jnp.abs(problem.equality_matrix), jnp.abs(problem.inequality_matrix) * active_z[:, None]
     P = None if problem.quadratic is None else jnp.abs(problem.quadratic)
     column = free
@@ -120,8 +116,8 @@ def _penalty(dtype: jnp.dtype) -> tuple[float, float]:
 def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -> KktFactor:
     """Factorise the KKT system at the active masks (m,), (n,); a mask may be boolean or 0/1 floats.
 
-    P must be positive semidefinite on the kernel of the active rows. A Cholesky that breaks down leaves NaN, which
-    every solve passes on.
+    P must be positive semidefinite on the kernel of the active rows. A Cholesky that breaks down leaves NaN,
+    which every solve passes on.
     """
     q = problem.linear
     active_z = active_z.astype(q.dtype)
@@ -141,75 +137,39 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -
     return KktFactor(inverse, column, equality, row, active_z, active_w)
 
 
-def precondition(problem: QuadraticProgram, kkt: KktFactor, r: Point) -> Point:
-    """The regularised solve of K u = r: exact for inactive rows and fixed variables, approximate for the rest."""
+def _free_solve(
+    problem: QuadraticProgram, kkt: KktFactor, r_x: Array, r_y: Array, r_z: Array
+) -> tuple[Array, Array, Array]:
+    """The regularised solve in the free variables: (x, ν, μ) with x = 0 at fixed ones, inactive μ = −r_z."""
     A, G = problem.equality_matrix, problem.inequality_matrix
-    active, active_w = kkt.active_z, kkt.active_w
-    bounded = active_w is not None and r.w is not None
-    fixed = active_w * r.w if bounded else jnp.zeros_like(r.x)
-    rhs = r.x - quadratic_product(problem, fixed)
-    rhs_y = kkt.equality * (r.y - A @ fixed)
-    rhs_z = kkt.row * active * (r.z - G @ fixed)
-    _, rho = _penalty(r.x.dtype)
-    # ``column`` is zero at fixed variables, so every product below sees the free ones alone
-    rows = A.T @ (kkt.equality * rhs_y) + G.T @ (kkt.row * rhs_z)
-    x = kkt.column * (kkt.inverse.T @ (kkt.inverse @ (kkt.column * (rhs + rho * rows))))
-    y = rho * kkt.equality * (kkt.equality * (A @ x) - rhs_y)
-    z = rho * kkt.row * (kkt.row * active * (G @ x) - rhs_z) - (1 - active) * r.z
-    x = x + fixed
-    if not bounded:
-        return Point(x, y, z, None)
-    left = r.x - quadratic_product(problem, x) - A.T @ y - G.T @ (active * z)
-    return Point(x, y, z, active_w * left - (1 - active_w) * r.w)
+    _, rho = _penalty(r_x.dtype)
+    r_y, r_rows = kkt.equality * r_y, kkt.row * kkt.active_z * r_z
+    # ``column`` is zero at fixed variables, so every product here sees the free ones alone
+    rhs = r_x + rho * (A.T @ (kkt.equality * r_y) + G.T @ (kkt.row * r_rows))
+    x = kkt.column * (kkt.inverse.T @ (kkt.inverse @ (kkt.column * rhs)))
+    y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
+    z = rho * kkt.row * (kkt.row * kkt.active_z * (G @ x) - r_rows)
+    return x, y, z - (1 - kkt.active_z) * r_z
+
+
+def precondition(problem: QuadraticProgram, kkt: KktFactor, r: Point) -> Point:
+    """The regularised solve of K u = r: exact for inactive rows and fixed variables, near for the rest."""
+    if kkt.active_w is None or r.w is None:
+        return Point(*_free_solve(problem, kkt, r.x, r.y, r.z), None)
+    A, G = problem.equality_matrix, problem.inequality_matrix
+    fixed = kkt.active_w * r.w
+    r_x = r.x - quadratic_product(problem, fixed)
+    x, y, z = _free_solve(problem, kkt, r_x, r.y - A @ fixed, r.z - kkt.active_z * (G @ fixed))
+    left = r_x - quadratic_product(problem, x) - A.T @ y - G.T @ (kkt.active_z * z)
+    return Point(x + fixed, y, z, kkt.active_w * left - (1 - kkt.active_w) * r.w)
 
 
 def weights(column: Array, equality: Array, row: Array, active_w: Array | None) -> Array:
-    """The scale of each equation of K u = r as one vector: a residual times its weight is relative to a unit row."""
+    """The scale of each equation of K u = r, one vector: residual times weight is relative to a unit row."""
     if active_w is None:
         return jnp.concatenate([column, equality, row])
     ones = jnp.ones_like(active_w)
     return jnp.concatenate([jnp.where(active_w > 0, ones, column), equality, row, ones])
-
-
-def refine(
-    product: Callable[[Array], Array],
-    approximate: Callable[[Array], Array],
-    rhs: Array,
-    weight: Array,
-    steps: int = REFINEMENT_STEPS,
-) -> tuple[Array, Array]:
-    """Solve ``product(u) = rhs`` by generalised conjugate residuals; returns (u, relative residual).
-
-    ``approximate`` is the preconditioner. All vectors are flat, shape (N,); residuals are measured as ‖weight·r‖₂
-    relative to the right-hand side's (0 for a zero right-hand side). Stops at rounding level, after ``steps``, or when
-    a step gains less than a tenth.
-    """
-    tolerance = 30 * float(jnp.finfo(rhs.dtype).eps)
-    scale = jnp.linalg.norm(weight * rhs)
-    basis = jnp.zeros((steps, *rhs.shape), rhs.dtype)
-
-    def unfinished(state: tuple[Array, ...]) -> Array:
-        step, _, _, size, before, _, _ = state
-        return (step < steps) & (size > tolerance * scale) & (size < 0.9 * before)
-
-    def improve(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        step, u, r, size, _, directions, images = state
-        z = approximate(r / weight)
-        q = weight * product(z)
-        shares = images @ q
-        q, z = q - shares @ images, z - shares @ directions
-        norm = jnp.linalg.norm(q)
-        safe = jnp.where(norm > 0, norm, 1)
-        q, z = q / safe, z / safe
-        length = q @ r
-        r = r - length * q
-        directions = lax.dynamic_update_index_in_dim(directions, z, step, 0)
-        images = lax.dynamic_update_index_in_dim(images, q, step, 0)
-        return step + 1, u + length * z, r, jnp.linalg.norm(r), size, directions, images
-
-    start = (jnp.asarray(0), jnp.zeros_like(rhs), weight * rhs, scale, scale * jnp.inf, basis, basis)
-    _, u, _, size, _, _, _ = lax.while_loop(unfinished, improve, start)
-    return u, jnp.where(scale > 0, size / jnp.where(scale > 0, scale, 1), scale)
 
 
 def _symmetric_rhs(problem: QuadraticProgram, kkt: KktFactor, rhs: Point) -> Point:
@@ -243,12 +203,12 @@ def solve(problem: QuadraticProgram, kkt: KktFactor, rhs: Point) -> Point:
 
 
 def refined_solve(
-    problem: QuadraticProgram, kkt: KktFactor, rhs: Point, steps: int = REFINEMENT_STEPS
+    problem: QuadraticProgram, kkt: KktFactor, rhs: Point, steps: int = STEPS
 ) -> tuple[Point, Array]:
     """Solve the KKT system for (dx, dy, dz, dw); returns the direction and its relative residual, a scalar.
 
-    ``rhs`` is (r_x, r_y, r_z, r_w); r_w None where there is no bound at all. A residual near 1e-13 is a solution; one
-    that stays large says that the system is inconsistent (or NaN).
+    ``rhs`` is (r_x, r_y, r_z, r_w); r_w None where there is no bound at all. A residual near 1e-13 is a
+    solution; one that stays large says that the system is inconsistent (or NaN).
     """
     bounded = kkt.active_w is not None
 
