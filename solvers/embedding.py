@@ -1,0 +1,345 @@
+"""The homogeneous embedding of a convex quadratic program and its predictor-corrector step.
+
+With rows side_lower ≤ Cx ≤ side_upper (rows.py) one looks for (x, y, z_l, z_u, v, s_l, s_u, τ, κ) with
+
+    Px + qτ − Aᵀy − Cᵀ(z_l − z_u + v) = 0        s_l = Cx − lτ ≥ 0,  z_l ≥ 0,  s_l∘z_l = 0
+    Ax − bτ = 0                                  s_u = uτ − Cx ≥ 0,  z_u ≥ 0,  s_u∘z_u = 0
+    Cx − lτ = 0 at rows with l = u (free v)      κ = −xᵀPx/τ − qᵀx + bᵀy + lᵀz_l − uᵀz_u + lᵀv ≥ 0,  τκ = 0
+
+A solution with τ > 0 gives the optimum (x, y, v)/τ; one with τ = 0 < κ gives a certificate that there is none.
+A starting point need not be feasible, and none has to be guessed: the iterates stay bounded in either case.
+
+Goulart and Chen, "Clarabel: An interior-point solver for conic programs with quadratic objectives" (2024), sections 2
+and 3; the steps are Mehrotra's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.solvers.condensed import Block, Condensed, factorise, is_usable
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.residuals import largest
+from karush.solvers.rows import Rows, rows_of
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Embedded:
+    """The scaled data. ``low``, ``high``, ``pinned`` (k,): rows with a lower, an upper side, with both equal."""
+
+    problem: QuadraticProgram
+    rows: Rows
+    lower: Array
+    upper: Array
+    low: Array
+    high: Array
+    pinned: Array
+
+    def quadratic_times(self, x: Array) -> Array:
+        """Px, zero where there is no P."""
+        P = self.problem.quadratic
+        return jnp.zeros_like(x) if P is None else P @ x
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Iterate:
+    """A point of the embedding; slacks are 1 and multipliers 0 at sides that are not there."""
+
+    x: Array
+    y: Array
+    slack_lower: Array
+    slack_upper: Array
+    z_lower: Array
+    z_upper: Array
+    v: Array
+    tau: Array
+    kappa: Array
+
+
+def embed(problem: QuadraticProgram) -> Embedded:
+    """Read the rows of a scaled problem; sides closer than rounding are one equality at their middle."""
+    rows = rows_of(problem)
+    sides = rows.sides
+    both = sides.has_lower & sides.has_upper
+    eps = jnp.finfo(problem.linear.dtype).eps
+    width = jnp.maximum(1, jnp.maximum(jnp.abs(sides.lower), jnp.abs(sides.upper)))
+    pinned = both & (sides.upper - sides.lower <= 10 * eps * width)
+    middle = (sides.lower + sides.upper) / 2
+    return Embedded(
+        problem,
+        rows,
+        jnp.where(pinned, middle, sides.lower),
+        jnp.where(pinned, middle, sides.upper),
+        sides.has_lower & ~pinned,
+        sides.has_upper & ~pinned,
+        pinned,
+    )
+
+
+def multipliers(iterate: Iterate) -> Array:
+    """The signed row multipliers z_l − z_u + v, (k,)."""
+    return iterate.z_lower - iterate.z_upper + iterate.v
+
+
+def point(data: Embedded, iterate: Iterate, scale: Array) -> Point:
+    """The primal-dual point of the scaled problem, divided by ``scale``."""
+    return data.rows.point(iterate.x / scale, iterate.y / scale, multipliers(iterate) / scale)
+
+
+def gap_product(data: Embedded, iterate: Iterate) -> Array:
+    """μ: the mean complementarity product."""
+    count = jnp.sum(data.low) + jnp.sum(data.high) + 1
+    products = jnp.where(data.low, iterate.slack_lower * iterate.z_lower, 0)
+    products = products + jnp.where(data.high, iterate.slack_upper * iterate.z_upper, 0)
+    return (jnp.sum(products) + iterate.tau * iterate.kappa) / count
+
+
+def _weights(data: Embedded, iterate: Iterate) -> tuple[Array, Array, Array]:
+    """Multiplier over slack of either side, and V = 1/(their sum), bounded so that nothing overflows."""
+    lower = jnp.where(data.low, iterate.z_lower / iterate.slack_lower, 0)
+    upper = jnp.where(data.high, iterate.z_upper / iterate.slack_upper, 0)
+    largest_ratio = 1 / jnp.finfo(iterate.x.dtype).eps ** 2
+    ratio = jnp.where(data.pinned, 0, 1 / jnp.maximum(lower + upper, 1 / largest_ratio))
+    return lower, upper, ratio
+
+
+def _columns(*blocks: Block) -> Block:
+    return jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *blocks)
+
+
+def _column(block: Block, i: int) -> Block:
+    return jax.tree.map(lambda part: part[:, i], block)
+
+
+def start(data: Embedded, delta: Array) -> Iterate:
+    """A point near the least-squares centre: x fits the sides, the multipliers fit the gradient; τ = κ = 1.
+
+    Two solves with V = 1: (0, b, sides) for x, (−q, 0, 0) for the multipliers; one with both right-hand sides where
+    P is there. Slacks and multipliers are then shifted to at least 1 if any is below the shift.
+    """
+    problem, rows = data.problem, data.rows
+    present = data.low | data.high | data.pinned
+    n, k = problem.linear.shape[0], data.lower.shape[0]
+    dtype = problem.linear.dtype
+    quadratic = jnp.eye(n, dtype=dtype) * 1e-2 if problem.quadratic is None else problem.quadratic
+    ratio = jnp.where(data.pinned, 0, jnp.ones(k, dtype))
+    system = factorise(quadratic, problem.equality_matrix, rows, ratio, present, delta)
+    nearest = jnp.where(data.low & data.high, (data.lower + data.upper) / 2, jnp.where(data.low, data.lower, 0))
+    nearest = jnp.where(data.high & ~data.low, data.upper, nearest)
+    nearest = jnp.where(data.pinned, data.lower, nearest)
+    fit = Block(jnp.zeros_like(problem.linear), problem.equality_rhs, nearest)
+    press = Block(-problem.linear, jnp.zeros_like(problem.equality_rhs), jnp.zeros_like(nearest))
+    if problem.quadratic is None:
+        both = system.solve(_columns(fit, press))
+        primal, dual = _column(both, 0), _column(both, 1)
+    else:
+        total = Block(press.x, fit.y, fit.v)
+        primal = dual = _column(system.solve(_columns(total)), 0)
+    value = rows.apply(primal.x)
+    return Iterate(
+        x=primal.x,
+        y=dual.y,
+        slack_lower=_interior(value - data.lower, data.low),
+        slack_upper=_interior(data.upper - value, data.high),
+        z_lower=jnp.where(data.low, _interior(dual.v, data.low), 0),
+        z_upper=jnp.where(data.high, _interior(-dual.v, data.high), 0),
+        v=jnp.where(data.pinned, dual.v, 0),
+        tau=jnp.ones((), dtype),
+        kappa=jnp.ones((), dtype),
+    )
+
+
+def _interior(values: Array, present: Array) -> Array:
+    """Shift values so that the present ones are at least 1, the others 1."""
+    lowest = jnp.min(jnp.where(present, values, jnp.inf), initial=jnp.inf)
+    shift = jnp.where(lowest < 1, 1 - lowest, 0)
+    return jnp.where(present, values + jnp.where(jnp.isfinite(shift), shift, 0), 1)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Defect:
+    """The residuals of the six lines of the embedding."""
+
+    x: Array
+    y: Array
+    lower: Array
+    upper: Array
+    pinned: Array
+    tau: Array
+
+
+def _defect(data: Embedded, it: Iterate) -> _Defect:
+    problem = data.problem
+    value = data.rows.apply(it.x)
+    Px = data.quadratic_times(it.x)
+    pressing = data.lower @ (it.z_lower + it.v) - data.upper @ it.z_upper
+    return _Defect(
+        x=Px + problem.linear * it.tau - problem.equality_matrix.T @ it.y - data.rows.adjoint(multipliers(it)),
+        y=problem.equality_matrix @ it.x - problem.equality_rhs * it.tau,
+        lower=jnp.where(data.low, value - it.slack_lower - data.lower * it.tau, 0),
+        upper=jnp.where(data.high, data.upper * it.tau - value - it.slack_upper, 0),
+        pinned=jnp.where(data.pinned, value - data.lower * it.tau, 0),
+        tau=it.kappa + it.x @ Px / it.tau + problem.linear @ it.x - problem.equality_rhs @ it.y - pressing,
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Newton:
+    """What one iteration's directions share: the factorised system, the weights, the solve for the τ column."""
+
+    system: Condensed
+    weight_lower: Array
+    weight_upper: Array
+    defect: _Defect
+    tau_column: Block
+    pivot: Array
+
+
+def _tau_rhs(data: Embedded, lower: Array, upper: Array, ratio: Array) -> Block:
+    """The right-hand side that τ multiplies: (−q, b, V(W_l l + W_u u)), l itself at pinned rows."""
+    sides = jnp.where(data.pinned, data.lower, ratio * (lower * data.lower + upper * data.upper))
+    return Block(-data.problem.linear, data.problem.equality_rhs, sides)
+
+
+def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
+    lower, upper, ratio = _weights(data, it)
+    present = data.low | data.high | data.pinned
+    problem = data.problem
+    system = factorise(problem.quadratic, problem.equality_matrix, data.rows, ratio, present, delta)
+    column = _column(system.solve(_columns(_tau_rhs(data, lower, upper, ratio))), 0)
+    # the τ equation's pivot, written as a sum of squares (x₁ the column, ξ = x/τ):
+    # (x₁−ξ)ᵀP(x₁−ξ) + v₁ᵀVv₁ + Σ W_l W_u V (u−l)² + κ/τ > 0
+    apart = column.x - it.x / it.tau
+    spread = jnp.where(data.low & data.high, lower * upper * ratio * (data.upper - data.lower) ** 2, 0)
+    pivot = apart @ data.quadratic_times(apart) + column.v @ (system.ratio * column.v)
+    pivot = pivot + jnp.sum(spread) + it.kappa / it.tau
+    return _Newton(system, lower, upper, _defect(data, it), column, pivot)
+
+
+def _direction(
+    data: Embedded, it: Iterate, newton: _Newton, keep: Array, lower: Array, upper: Array, tau: Array
+) -> Iterate:
+    """The Newton direction that removes the fraction ``keep`` of the defect and the given products.
+
+    ``lower``, ``upper`` (k,) and ``tau`` are what s∘z (and τκ) is asked to lose.
+    """
+    problem, defect = data.problem, newton.defect
+    W_l, W_u = newton.weight_lower, newton.weight_upper
+    t_l = jnp.where(data.low, lower / it.slack_lower + W_l * keep * defect.lower, 0)
+    t_u = jnp.where(data.high, upper / it.slack_upper + W_u * keep * defect.upper, 0)
+    sides = jnp.where(data.pinned, -keep * defect.pinned, -newton.system.ratio * (t_l - t_u))
+    rhs = Block(-keep * defect.x, -keep * defect.y, sides)
+    d = _column(newton.system.solve(_columns(rhs)), 0)
+
+    value = data.rows.apply(d.x)
+    z_l, z_u = _split(data, it, newton, d.v, value, jnp.zeros_like(tau), t_l, t_u)
+    slope = problem.linear + 2 * data.quadratic_times(it.x / it.tau)
+    change = slope @ d.x - problem.equality_rhs @ d.y
+    change = change - data.lower @ (z_l + jnp.where(data.pinned, d.v, 0)) + data.upper @ z_u
+    d_tau = (keep * defect.tau - tau / it.tau + change) / newton.pivot
+
+    total = jax.tree.map(lambda a, b: a + d_tau * b, d, newton.tau_column)
+    value = data.rows.apply(total.x)
+    z_l, z_u = _split(data, it, newton, total.v, value, d_tau, t_l, t_u)
+    return Iterate(
+        x=total.x,
+        y=total.y,
+        slack_lower=_slack_change(data.low, it.slack_lower, it.z_lower, value - data.lower * d_tau
+                                  + keep * defect.lower, z_l, lower),
+        slack_upper=_slack_change(data.high, it.slack_upper, it.z_upper, data.upper * d_tau - value
+                                  + keep * defect.upper, z_u, upper),
+        z_lower=z_l,
+        z_upper=z_u,
+        v=jnp.where(data.pinned, total.v, 0),
+        tau=d_tau,
+        kappa=-(tau + it.kappa * d_tau) / it.tau,
+    )
+
+
+def _split(
+    data: Embedded, it: Iterate, newton: _Newton, v: Array, value: Array, d_tau: Array, t_l: Array, t_u: Array
+) -> tuple[Array, Array]:
+    """dz_l and dz_u from their difference dv.
+
+    dz = −W(change of the row) − t is exact for the side that presses less; the other is what is left of dv where its
+    multiplier exceeds its slack (there W is large and the formula would cancel), else the formula as well.
+    """
+    formula_l = -newton.weight_lower * (value - data.lower * d_tau) - t_l
+    formula_u = -newton.weight_upper * (data.upper * d_tau - value) - t_u
+    lower_leads = newton.weight_lower >= newton.weight_upper
+    lead_l = data.low & lower_leads & (it.z_lower > it.slack_lower)
+    lead_u = data.high & ~lower_leads & (it.z_upper > it.slack_upper)
+    return jnp.where(lead_l, v + formula_u, formula_l), jnp.where(lead_u, formula_l - v, formula_u)
+
+
+def _slack_change(present: Array, slack: Array, z: Array, primal: Array, dz: Array, product: Array) -> Array:
+    """ds from the row's own equation where the slack leads, from s dz + z ds = −product where the multiplier does."""
+    leading = present & (z > slack)
+    dual = -(product + slack * dz) / jnp.where(leading, z, 1)
+    return jnp.where(present, jnp.where(leading, dual, primal), 0)
+
+
+def _longest(data: Embedded, it: Iterate, d: Iterate) -> Array:
+    """The largest step in (0, 1] that keeps slacks, multipliers, τ and κ nonnegative."""
+
+    def limit(value: Array, change: Array, present: Array) -> Array:
+        shrinking = present & (change < 0)
+        return jnp.min(jnp.where(shrinking, -value / jnp.where(shrinking, change, -1), jnp.inf), initial=jnp.inf)
+
+    pairs = (
+        (it.slack_lower, d.slack_lower, data.low),
+        (it.slack_upper, d.slack_upper, data.high),
+        (it.z_lower, d.z_lower, data.low),
+        (it.z_upper, d.z_upper, data.high),
+        (it.tau[None], d.tau[None], jnp.ones(1, bool)),
+        (it.kappa[None], d.kappa[None], jnp.ones(1, bool)),
+    )
+    return jnp.min(jnp.stack([limit(*pair) for pair in pairs] + [jnp.ones_like(it.tau)]))
+
+
+def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
+    """One predictor-corrector step; returns the new iterate and the step length, 0 if the step was not a number."""
+    newton = _linearise(data, it, delta)
+    products = it.slack_lower * it.z_lower, it.slack_upper * it.z_upper, it.tau * it.kappa
+    predictor = _direction(data, it, newton, jnp.ones_like(it.tau), *products)
+    centring = (1 - _longest(data, it, predictor)) ** 3
+    target = centring * gap_product(data, it)
+    corrector = _direction(
+        data,
+        it,
+        newton,
+        1 - centring,
+        jnp.where(data.low, products[0] + predictor.slack_lower * predictor.z_lower - target, 0),
+        jnp.where(data.high, products[1] + predictor.slack_upper * predictor.z_upper - target, 0),
+        products[2] + predictor.tau * predictor.kappa - target,
+    )
+    length = 0.99 * _longest(data, it, corrector)
+    moved = jax.tree.map(lambda a, b: a + length * b, it, corrector)
+    moved = _normalised(data, moved)
+    total = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(moved)), jnp.zeros_like(length))
+    usable = is_usable(newton.system) & jnp.isfinite(total)
+    return jax.tree.map(lambda new, old: jnp.where(usable, new, old), moved, it), jnp.where(usable, length, 0)
+
+
+def _normalised(data: Embedded, it: Iterate) -> Iterate:
+    """Divide by max(τ, κ): the embedding is homogeneous, and so nothing drifts to zero or infinity."""
+    scale = jnp.maximum(it.tau, it.kappa)
+    scaled = jax.tree.map(lambda part: part / scale, it)
+    return replace(
+        scaled,
+        slack_lower=jnp.where(data.low, scaled.slack_lower, 1),
+        slack_upper=jnp.where(data.high, scaled.slack_upper, 1),
+    )
+
+
+def size(it: Iterate) -> Array:
+    """The largest entry of the iterate."""
+    return jnp.max(jnp.stack([largest(jnp.abs(jnp.atleast_1d(leaf))) for leaf in jax.tree.leaves(it)]))

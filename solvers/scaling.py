@@ -1,0 +1,114 @@
+"""Ruiz equilibration: scale variables and rows until every row and column of the KKT matrix has largest entry 1.
+
+    x = D x̂,  Â = E A D,  Ĝ = F G D,  P̂ = γ D P D,  q̂ = γ D q,  sides scaled by E, F, 1/D
+
+so that  y = E ŷ / γ,  z = F ẑ / γ,  w = D⁻¹ ŵ / γ.  Ruiz, "A scaling algorithm to equilibrate both rows and columns
+norms in matrices" (2001); the cost factor γ as in OSQP (Stellato et al. 2020, section 5.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.residuals import largest
+
+SWEEPS = 10
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Scaling:
+    """The factors: ``variables`` D (n,), ``equalities`` E (p,), ``inequalities`` F (m,), ``cost`` γ ()."""
+
+    variables: Array
+    equalities: Array
+    inequalities: Array
+    cost: Array
+
+    def unscale(self, point: Point) -> Point:
+        """From a point of the scaled problem to one of the original."""
+        return Point(
+            point.x * self.variables,
+            point.y * self.equalities / self.cost,
+            point.z * self.inequalities / self.cost,
+            None if point.w is None else point.w / (self.variables * self.cost),
+        )
+
+    def scale(self, point: Point) -> Point:
+        """From a point of the original problem to one of the scaled."""
+        return Point(
+            point.x / self.variables,
+            point.y * self.cost / self.equalities,
+            point.z * self.cost / self.inequalities,
+            None if point.w is None else point.w * self.cost * self.variables,
+        )
+
+
+def _column_norms(matrix: Array) -> Array:
+    return jnp.max(jnp.abs(matrix), axis=0, initial=0.0)
+
+
+def _row_norms(matrix: Array) -> Array:
+    return jnp.max(jnp.abs(matrix), axis=1, initial=0.0)
+
+
+def _damping(norms: Array) -> Array:
+    """1/√norm, 1 where the norm is zero."""
+    positive = norms > 0
+    return jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, norms, 1)), 1)
+
+
+def _factors(problem: QuadraticProgram) -> tuple[Array, Array, Array]:
+    """D, E, F after a fixed number of sweeps over absolute values."""
+    A, G = jnp.abs(problem.equality_matrix), jnp.abs(problem.inequality_matrix)
+    P = None if problem.quadratic is None else jnp.abs(problem.quadratic)
+
+    def sweep(_: int, factors: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        D, E, F = factors
+        columns = jnp.maximum(D * _column_norms(E[:, None] * A), D * _column_norms(F[:, None] * G))
+        if P is not None:
+            columns = jnp.maximum(columns, D * _column_norms(P * D[:, None]))
+        equalities = E * _row_norms(A * D)
+        inequalities = F * _row_norms(G * D)
+        return D * _damping(columns), E * _damping(equalities), F * _damping(inequalities)
+
+    ones = (
+        jnp.ones_like(problem.linear),
+        jnp.ones_like(problem.equality_rhs),
+        jnp.ones(G.shape[:1], problem.linear.dtype),
+    )
+    return jax.lax.fori_loop(0, SWEEPS, sweep, ones)
+
+
+def _times(values: Array | None, factor: Array) -> Array | None:
+    return None if values is None else values * factor
+
+
+def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
+    """The scaled problem and the way back. Zero rows and columns keep the factor 1; the masks stay."""
+    D, E, F = _factors(problem)
+    quadratic = None if problem.quadratic is None else problem.quadratic * D[:, None] * D
+    linear = problem.linear * D
+    size = largest(jnp.abs(linear))
+    if quadratic is not None:
+        size = jnp.maximum(size, jnp.mean(_column_norms(quadratic)))
+    cost = 1 / jnp.clip(jnp.where(size > 0, size, 1), 1e-4, 1e4)
+    scaled = replace(
+        problem,
+        quadratic=None if quadratic is None else quadratic * cost,
+        linear=linear * cost,
+        constant=problem.constant * cost,
+        equality_matrix=problem.equality_matrix * E[:, None] * D,
+        equality_rhs=problem.equality_rhs * E,
+        inequality_matrix=problem.inequality_matrix * F[:, None] * D,
+        lower=_times(problem.lower, F),
+        upper=_times(problem.upper, F),
+        bound_lower=_times(problem.bound_lower, 1 / D),
+        bound_upper=_times(problem.bound_upper, 1 / D),
+    )
+    return scaled, Scaling(D, E, F, cost)
