@@ -1,0 +1,185 @@
+"""Certificates that a quadratic program has no solution, and their verification on the problem's own data.
+
+Infeasible (Farkas): multipliers (y, z, w), signed as in forms/quadratic.py, with
+
+    Aᵀy + Gᵀz + w = 0,   bᵀy + Σ_{z>0} lower z + Σ_{z<0} upper z + the same for w = 1,
+
+no z pressing on a side that is not there: for every x in the rows and bounds the second line would be at most
+(Aᵀy + Gᵀz + w)ᵀx = 0. Sides that cross, lower_i > upper_i, are their own contradiction, which signed multipliers
+cannot say (both sides press): there the certificate is 1/(lower_i − upper_i) at the most crossed row, 0 elsewhere.
+
+Unbounded: a direction d with
+
+    Pd = 0,  Ad = 0,  (Gd)_i ≥ 0 where row i has a lower side, ≤ 0 where it has an upper one,  d alike,  qᵀd = −1
+
+along which the objective falls for ever from any feasible point (that there is one is not claimed: an infeasible
+problem that has such a direction may be reported either way).
+
+Defects are relative to the largest term of all the rows, so that no scaling of the problem makes one look small.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.residuals import largest, largest_terms
+from karush.solvers.rows import Rows, rows_of
+
+CORRECTIONS = 4
+
+
+def _pressing(rows: Rows, v: Array) -> tuple[Array, Array]:
+    """The side each multiplier presses on, and whether it is there (true for a zero multiplier)."""
+    sides = rows.sides
+    side = jnp.where(v > 0, sides.lower, sides.upper)
+    return side, jnp.where(v > 0, sides.has_lower, sides.has_upper) | (v == 0)
+
+
+def _signed(rows: Rows, v: Array) -> Array:
+    """v with the entries removed that press on a side which is not there."""
+    return jnp.where(_pressing(rows, v)[1], v, 0)
+
+
+def farkas_value(problem: QuadraticProgram, certificate: Point) -> Array:
+    """bᵀy + Σ_{z>0} lower z + Σ_{z<0} upper z + the same for w."""
+    rows = rows_of(problem)
+    v = rows.multipliers(certificate)
+    return problem.equality_rhs @ certificate.y + _pressing(rows, v)[0] @ v
+
+
+def crossing(problem: QuadraticProgram) -> Array:
+    """The largest relative crossing (lower − upper)/(1 + the larger of the two) of all rows and bounds, or 0."""
+    sides = rows_of(problem).sides
+    width = 1 + jnp.maximum(jnp.abs(sides.lower), jnp.abs(sides.upper))
+    return largest(jnp.where(sides.has_lower & sides.has_upper, (sides.lower - sides.upper) / width, 0))
+
+
+def crossing_certificate(problem: QuadraticProgram) -> Point:
+    """1/(lower_i − upper_i) at the row i that crosses most."""
+    rows = rows_of(problem)
+    sides = rows.sides
+    excess = jnp.where(sides.has_lower & sides.has_upper, sides.lower - sides.upper, 0)
+    most = excess == jnp.max(excess, initial=-jnp.inf)
+    first = most & (jnp.cumsum(most) == 1) & (excess > 0)
+    v = jnp.where(first, 1 / jnp.where(first, excess, 1), 0)
+    return rows.point(jnp.zeros_like(problem.linear), jnp.zeros_like(problem.equality_rhs), v)
+
+
+def infeasibility_defect(problem: QuadraticProgram, certificate: Point) -> Array:
+    """How far the multipliers are from a Farkas certificate, relatively; infinite if the value is not positive.
+
+    The largest of |Aᵀy + Gᵀz + w|, of the multipliers on absent sides (as terms of that sum), both over the largest
+    term of the sum, and of |value − 1|; infinite too if the value is within rounding of its own terms.
+    """
+    rows = rows_of(problem)
+    A, y, v = problem.equality_matrix, certificate.y, rows.multipliers(certificate)
+    side, present = _pressing(rows, v)
+    m = rows.matrix.shape[0]
+    sum_ = A.T @ y + rows.adjoint(v)
+    terms = jnp.maximum(largest(largest_terms(A.T, y)), largest(largest_terms(rows.matrix.T, v[:m])))
+    terms = jnp.maximum(terms, largest(jnp.abs(v[m:])))
+    absent = jnp.where(present, 0, jnp.abs(v))
+    wrong = jnp.maximum(largest(largest_terms(rows.matrix.T, absent[:m])), largest(absent[m:]))
+    value = problem.equality_rhs @ y + side @ v
+    value_terms = jnp.maximum(largest(jnp.abs(problem.equality_rhs * y)), largest(jnp.abs(side * v)))
+    eps = jnp.finfo(value.dtype).eps
+    defect = jnp.maximum(largest(jnp.abs(sum_)), wrong) / jnp.where(terms > 0, terms, 1)
+    defect = jnp.maximum(defect, jnp.abs(value - 1))
+    sound = (value > 100 * eps * value_terms) & jnp.isfinite(defect)
+    return jnp.where(sound, defect, jnp.inf)
+
+
+def unboundedness_defect(problem: QuadraticProgram, certificate: Point) -> Array:
+    """How far the direction is from a ray of descent, relatively; infinite if qᵀd is not negative.
+
+    Each row's defect is over its largest term (|A_ij d_j|), or over the largest of d if that is larger in the bounds.
+    """
+    rows = rows_of(problem)
+    d = certificate.x
+    scale = largest(jnp.abs(d))
+    m = rows.matrix.shape[0]
+
+    def relative(values: Array, matrix: Array) -> Array:
+        terms = jnp.max(jnp.abs(matrix), axis=1, initial=0.0) * scale
+        return jnp.abs(values) / jnp.where(terms > 0, terms, 1)
+
+    value = rows.apply(d)
+    leaving = jnp.maximum(jnp.where(rows.sides.has_lower, -value, 0), jnp.where(rows.sides.has_upper, value, 0))
+    leaving = jnp.maximum(leaving, 0)
+    defect = largest(relative(problem.equality_matrix @ d, problem.equality_matrix))
+    defect = jnp.maximum(defect, largest(relative(leaving[:m], rows.matrix)))
+    defect = jnp.maximum(defect, largest(leaving[m:]) / jnp.where(scale > 0, scale, 1))
+    if problem.quadratic is not None:
+        defect = jnp.maximum(defect, largest(relative(problem.quadratic @ d, problem.quadratic)))
+    slope = problem.linear @ d
+    eps = jnp.finfo(slope.dtype).eps
+    sound = (slope < -100 * eps * largest(jnp.abs(problem.linear * d)))
+    defect = jnp.maximum(defect, jnp.abs(slope + 1))
+    return jnp.where(sound & jnp.isfinite(defect), defect, jnp.inf)
+
+
+def normalised_farkas(problem: QuadraticProgram, certificate: Point) -> Point:
+    """The multipliers with x = 0, freed of those on absent sides and divided by their value (by 1 if not > 0)."""
+    rows = rows_of(problem)
+    v = _signed(rows, rows.multipliers(certificate))
+    value = problem.equality_rhs @ certificate.y + _pressing(rows, v)[0] @ v
+    scale = jnp.where(value > 0, value, 1)
+    return rows.point(jnp.zeros_like(certificate.x), certificate.y / scale, v / scale)
+
+
+def normalised_ray(problem: QuadraticProgram, certificate: Point) -> Point:
+    """The direction divided by −qᵀd (by 1 if not > 0), multipliers zero."""
+    rows = rows_of(problem)
+    slope = -(problem.linear @ certificate.x)
+    d = certificate.x / jnp.where(slope > 0, slope, 1)
+    return rows.point(d, jnp.zeros_like(certificate.y), jnp.zeros_like(rows.sides.lower))
+
+
+def sharpened_farkas(problem: QuadraticProgram, certificate: Point, delta: Array) -> Point:
+    """The nearest multipliers with the same zeros that satisfy Aᵀy + Gᵀz + w = 0.
+
+    Least squares over the support by the normal equations (CCᵀ form, in the variables), refined. Small entries that
+    the correction would turn are dropped first: what is left presses clearly.
+    """
+    rows = rows_of(problem)
+    A, v = problem.equality_matrix, rows.multipliers(certificate)
+    clear = jnp.abs(v) > jnp.sqrt(delta) * largest(jnp.abs(v))
+    v = jnp.where(clear, v, 0)
+    n = problem.linear.shape[0]
+    H = A.T @ A + rows.gram(clear.astype(v.dtype)) + delta * jnp.eye(n, dtype=v.dtype)
+    factor = jnp.linalg.cholesky(H)
+
+    def correct(_: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        y, v = carry
+        t = jax.scipy.linalg.cho_solve((factor, True), A.T @ y + rows.adjoint(v))
+        return y - A @ t, jnp.where(clear, v - rows.apply(t), 0)
+
+    y, v = jax.lax.fori_loop(0, CORRECTIONS, correct, (certificate.y, v))
+    return normalised_farkas(problem, rows.point(jnp.zeros_like(certificate.x), y, v))
+
+
+def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -> Point:
+    """The nearest direction with Pd = 0, Ad = 0, and 0 in every row it does not clearly move.
+
+    d ← δ(δI + PᵀP + AᵀA + CᵀC)⁻¹d repeated tends to the projection on that subspace.
+    """
+    rows = rows_of(problem)
+    A, d = problem.equality_matrix, certificate.x
+    value = rows.apply(d)
+    held = (rows.sides.has_lower | rows.sides.has_upper) & (
+        jnp.abs(value) <= jnp.sqrt(delta) * largest(jnp.abs(value))
+    )
+    n = d.shape[0]
+    H = A.T @ A + rows.gram(held.astype(d.dtype))
+    if problem.quadratic is not None:
+        H = H + problem.quadratic.T @ problem.quadratic
+    factor = jnp.linalg.cholesky(H + delta * jnp.eye(n, dtype=d.dtype))
+
+    def correct(_: int, d: Array) -> Array:
+        return d - jax.scipy.linalg.cho_solve((factor, True), H @ d)
+
+    d = jax.lax.fori_loop(0, CORRECTIONS, correct, d)
+    return normalised_ray(problem, rows.point(d, certificate.y, jnp.zeros_like(value)))
