@@ -308,8 +308,12 @@ class Derivative(Statement):
 
 @dataclass(frozen=True)
 class Module(Node):
-    """A whole file. ``doc`` is the ``##`` comment before its first statement."""
+    """A whole file. ``doc`` is the ``##`` comment before its first statement.
+
+    ``poisoned`` are the names in statements that could not be read: nothing is said about them further on.
+    """
 
     source: Source = field(compare=False, repr=False)
     statements: tuple[Statement, ...]
     doc: str | None = field(default=None, compare=False, repr=False)
+    poisoned: frozenset[str] = field(default=frozenset(), compare=False, repr=False)

@@ -1,0 +1,129 @@
+"""Text to syntax tree.
+
+``parse`` never raises on what a user wrote: the file is lexed once, cut into statements by the layout rule, and
+each statement is parsed alone, so that one file may show several findings and keep its other statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lark import Lark, Token, Tree, UnexpectedToken
+
+from karush.dsl import ast, grammar, syntax_errors
+from karush.dsl.build import StatementBuilder
+from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.layout import MAX_DEPTH, MAX_ERRORS, Chunk, split
+from karush.dsl.source import Source, Span
+from karush.dsl.tokens import Lexed, lex, line_of, mark_words
+
+MAX_LINE = 100_000
+"""Longer lines are no text that somebody wrote."""
+
+
+def parse(source: Source) -> tuple[ast.Module, list[Diagnostic]]:
+    """The syntax tree of a file and what is wrong with it, at most MAX_ERRORS findings.
+
+    A statement with an error is left out of the tree; the names that occur in it are ``poisoned``.
+    """
+    whole = Span(source, 0, len(source.text))
+    overlong = syntax_errors.overlong_line(source, MAX_LINE)
+    if overlong is not None:
+        return ast.Module(source, (), span=whole), [overlong]
+    parser = grammar.load()
+    lexed = lex(source, parser)
+    layout = split(source, lexed)
+    reader = _Reader(source, parser, lexed, layout.diagnostics)
+    statements = reader.statements(layout.chunks, "file")
+    module = ast.Module(source, statements, lexed.doc, frozenset(reader.poisoned), span=whole)
+    return module, sorted(reader.diagnostics, key=lambda d: d.labels[0].span.start)[:MAX_ERRORS]
+
+
+class _Reader:
+    """Parses the statements of one file, block within block."""
+
+    def __init__(self, source: Source, parser: Lark, lexed: Lexed, diagnostics: list[Diagnostic]) -> None:
+        self.source = source
+        self.parser = parser
+        self.lexed = lexed
+        self.diagnostics = diagnostics
+        self.poisoned: set[str] = set()
+
+    def statements(self, chunks: list[Chunk], context: str) -> tuple[ast.Statement, ...]:
+        """The statements of a block; ``context`` is ``file``, ``fn``, ``model`` or ``atom``."""
+        found = []
+        listing = False  # within the list of `subject to`
+        for chunk in chunks:
+            if len(self.diagnostics) >= MAX_ERRORS:
+                break
+            statement = self.statement(chunk, context, listing)
+            listing = listing or chunk.first.type == "SUBJECT_TO"
+            if statement is None:
+                self.poisoned |= {str(token) for token in chunk.tokens if token.type == "NAME"}
+            else:
+                found.append(statement)
+        return tuple(found)
+
+    def statement(self, chunk: Chunk, context: str, listing: bool) -> ast.Statement | None:
+        """One statement with the block it has, or None after an error."""
+        body: tuple[ast.Statement, ...] = ()
+        if chunk.body is not None:
+            kind = {"FN": "fn", "ATOM": "atom"}.get(chunk.first.type, "model")
+            body = self.statements(chunk.body, kind)
+        if chunk.broken:
+            return None
+        tokens = list(mark_words(chunk.tokens, in_atom=context == "atom"))
+        tree = self.tree(tokens, context, listing)
+        if tree is None:
+            return None
+        builder = StatementBuilder(self.source, self.lexed.docs, body)
+        statement = builder.transform(tree)
+        self.diagnostics += builder.diagnostics
+        return replace(statement, doc=self.documentation(chunk, statement))
+
+    def tree(self, tokens: list[Token], context: str, listing: bool) -> Tree[Token] | None:
+        """The parse tree of one statement, or None after an error."""
+        state = self.parser.parse_interactive()
+        position = 0
+        try:
+            for position, token in enumerate(tokens):
+                state.feed_token(token)
+            position = len(tokens)
+            tree = state.feed_eof(tokens[-1])
+        except UnexpectedToken:
+            slip = syntax_errors.Slip(self.source, tokens, position, frozenset(state.accepts()), context, listing)
+            self.diagnostics.append(syntax_errors.explain(slip))
+            return None
+        if depth(tree) > MAX_DEPTH:
+            self.diagnostics.append(syntax_errors.deep_expression(self.source, tokens, MAX_DEPTH))
+            return None
+        return tree
+
+    def documentation(self, chunk: Chunk, statement: ast.Statement) -> str | None:
+        """The ``##`` text of a statement: all on its lines, but for lines that document names of a header."""
+        docs = self.lexed.docs
+        first = line_of(chunk.first)
+        if isinstance(statement, ast.Dim | ast.Param | ast.Var):
+            return docs.get(first)
+        tokens = chunk.tokens if chunk.body is None else chunk.tokens[:-1]
+        lines = {line_of(token) for token in tokens}
+        if isinstance(statement, ast.Fn | ast.ModelBlock | ast.SetDeclaration | ast.AtomDeclaration):
+            lines -= {item.span.line for item in statement.header} - {first}
+        return "\n".join(docs[line] for line in sorted(lines & docs.keys())) or None
+
+
+_LEVELS = frozenset(
+    "if_else binary unary relation perp membership compare attribute index call call_over array comprehension".split()
+)
+
+
+def depth(tree: Tree[Token]) -> int:
+    """How deep expressions stand within expressions, counted without recursion."""
+    deepest = 0
+    pending = [(tree, 0)]
+    while pending:
+        node, level = pending.pop()
+        level += node.data in _LEVELS
+        deepest = max(deepest, level)
+        pending += [(child, level) for child in node.children if isinstance(child, Tree)]
+    return deepest

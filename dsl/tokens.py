@@ -1,0 +1,169 @@
+"""Text to tokens: the file is lexed once, blanks and comments are set aside.
+
+Nothing here fails: a character that the language does not know becomes a token STRANGE, and the statement it
+stands in is refused later, in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lark import Lark, Token
+
+from karush.dsl.source import Source
+
+TAB_WIDTH = 4
+
+KEYWORDS = frozenset(
+    "dim param var let fn model set atom import minimize maximize find using derivative for in if then else "
+    "and or not perp return true false".split()
+)
+"""The words that are never names; ``subject to`` is one more, of two words."""
+
+STATEMENT_WORDS = frozenset(
+    "DIM PARAM VAR LET FN MODEL SET ATOM IMPORT MINIMIZE MAXIMIZE FIND SUBJECT_TO USING DERIVATIVE RETURN".split()
+)
+"""The terminals that stand at the beginning of a statement (``maximize`` also within a saddle)."""
+
+CLAUSE_WORDS = {
+    "value": "_VALUE",
+    "range": "_RANGE",
+    "convex": "CURVATURE",
+    "concave": "CURVATURE",
+    "affine": "CURVATURE",
+    "nondecreasing": "MONOTONICITY",
+    "nonincreasing": "MONOTONICITY",
+    "rule": "_RULE",
+    "graph": "_GRAPH",
+    "prox": "_PROX",
+}
+"""The words that begin a clause of an ``atom``, with the terminals they stand for there."""
+
+_ENDS_A_VALUE = frozenset("NAME NUMBER STRING TRUE FALSE RPAR RSQB".split())
+
+
+@dataclass
+class Lexed:
+    """The tokens of a file and what stood between them.
+
+    ``docs`` maps a line to the ``##`` text that documents the names declared on it; ``tabs`` are the blanks with a
+    tab before the first token of a line; ``shifts`` says by how much the columns of a line differ from a count of
+    its characters, because of tabs or a byte order mark.
+    """
+
+    tokens: list[Token] = field(default_factory=list)
+    doc: str | None = None
+    docs: dict[int, str] = field(default_factory=dict)
+    tabs: list[Token] = field(default_factory=list)
+    shifts: dict[int, int] = field(default_factory=dict)
+
+    def column(self, token: Token) -> int:
+        """The column that counts for the layout."""
+        return (token.column or 0) + self.shifts.get(line_of(token), 0)
+
+
+def line_of(token: Token) -> int:
+    """The line of a token; every token of a text has one."""
+    return token.line or 0
+
+
+def lex(source: Source, grammar: Lark) -> Lexed:
+    """All tokens of a file, with its documentation and the shape of its indentation."""
+    reader = _Reader()
+    for token in grammar.lex(source.text, dont_ignore=True):
+        reader.read(token)
+    return reader.finish()
+
+
+class _Reader:
+    """Sorts a stream of tokens into those that count and those that only stand between."""
+
+    def __init__(self) -> None:
+        self.result = Lexed()
+        self.pending: list[str] = []
+        self.blank: Token | None = None
+
+    def read(self, token: Token) -> None:
+        match token.type:
+            case "NEWLINE":
+                self.blank = None
+            case "BLANK":
+                if token.column == 1:
+                    self.blank = token
+            case "COMMENT":
+                if token.startswith("##"):
+                    self.document(token)
+            case _:
+                self.keep(token)
+
+    def document(self, comment: Token) -> None:
+        text = comment.lstrip("#").strip()
+        tokens = self.result.tokens
+        if tokens and tokens[-1].line == comment.line:
+            self.attach(line_of(comment), text)
+        else:
+            self.pending.append(text)
+
+    def attach(self, line: int, text: str) -> None:
+        before = self.result.docs.get(line)
+        self.result.docs[line] = text if before is None else f"{before}\n{text}"
+
+    def keep(self, token: Token) -> None:
+        result = self.result
+        if self.pending and not result.tokens:
+            self.settle()
+        if self.pending and token.type != "SUBJECT_TO":
+            if token.type != "RBRACE":
+                self.attach(line_of(token), "\n".join(self.pending))
+            self.pending = []
+        if self.blank is not None:
+            self.measure(self.blank)
+            self.blank = None
+        if token in KEYWORDS and result.tokens and result.tokens[-1].type == "DOT":
+            token = token.update(type="NAME")  # a field may be called as a keyword is: `fit.derivative`
+        result.tokens.append(token)
+
+    def settle(self) -> None:
+        """What was documented before the first statement documents the file."""
+        self.result.doc = "\n".join(self.pending) or None
+        self.pending = []
+
+    def measure(self, blank: Token) -> None:
+        text = blank.lstrip("\ufeff")
+        if "\t" in text:
+            self.result.tabs.append(blank)
+        shift = len(text.expandtabs(TAB_WIDTH)) - len(blank)
+        if shift:
+            self.result.shifts[line_of(blank)] = shift
+
+    def finish(self) -> Lexed:
+        if not self.result.tokens:
+            self.settle()
+        return self.result
+
+
+def mark_words(tokens: Iterable[Token], *, in_atom: bool) -> Iterator[Token]:
+    """The tokens of one statement, with the names that are words in it marked as such.
+
+    ``over`` is a word after the end of an expression in an objective, ``as`` after a path in an import, and a
+    clause's word at the beginning of a clause of an atom. Elsewhere all of them are names.
+    """
+    first: Token | None = None
+    previous: Token | None = None
+    for token in tokens:
+        yield _marked(token, first, previous, in_atom) if token.type == "NAME" else token
+        first, previous = first or token, token
+
+
+def _marked(token: Token, first: Token | None, previous: Token | None, in_atom: bool) -> Token:
+    terminal: str | None = None
+    if first is None or previous is None:
+        terminal = CLAUSE_WORDS.get(token) if in_atom else None
+    elif token == "over" and first.type in ("MINIMIZE", "MAXIMIZE"):
+        terminal = "_OVER" if previous.type in _ENDS_A_VALUE | {"MAXIMIZE"} else None
+    elif token == "as" and first.type == "IMPORT":
+        terminal = "_AS" if previous.type in _ENDS_A_VALUE else None
+    elif token == "primitive" and in_atom and first == "value":
+        terminal = "_PRIMITIVE" if previous.type == "ASSIGN" else None
+    return token if terminal is None else token.update(type=terminal)
