@@ -131,7 +131,7 @@ class Argument(Node):
 
 @dataclass(frozen=True)
 class Binder(Node):
-    """One binder of a clause: ``i in n`` (``sizes`` is None) or ``y[n] in S`` / ``z[h]`` of an inline problem.
+    """One binder of a clause: ``i in n`` (``sizes`` None), or ``y[n] in S`` and ``z[h]`` of an inline problem.
 
     ``domain`` is the index set or the set; None where an inline problem names none.
     """
