@@ -1,0 +1,114 @@
+"""Entries of the params against their declarations: numbers, whole numbers, infinities, sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from karush.compiler.model import Kind, Param
+from karush.data import findings
+from karush.data.evaluate import evaluate
+from karush.data.given import Given
+from karush.data.membership import TESTS, Violation
+from karush.dsl.diagnostics import Diagnostic
+
+
+def check_numbers(param: Param, given: Given, infinite: bool) -> Given | Diagnostic:
+    """The value with entries of the param's kind; findings E0406 (no number), E0407 (NaN), E0408 (infinity).
+
+    ``infinite`` says whether the param serves as a bound, so that ±infinity means "no bound".
+    """
+    value = given.value
+    if value.dtype == object:
+        return not_a_number(param, given)
+    if value.dtype == bool and param.kind is not Kind.BOOLEAN:
+        expected = f"{word(param)} is expected"
+        return findings.bad_entry("E0406", param, given, (), said="holds truth values", expected=expected)
+    if value.dtype.kind == "f":
+        for code, bad, said in (
+            ("E0407", np.isnan(value), "is not a number (NaN)"),
+            ("E0408", np.isinf(value) & (not infinite), "is infinite"),
+        ):
+            if bad.any():
+                hint = "a number is expected" if code == "E0407" else "infinity is allowed only in a bound"
+                return findings.bad_entry(code, param, given, first_index(bad), said=said, expected=hint)
+    if param.kind is Kind.REAL:
+        return replace(given, value=value.astype(np.float64))
+    return whole_numbers(param, given)
+
+
+def not_a_number(param: Param, given: Given) -> Diagnostic:
+    """E0406 for text among the entries."""
+    text = np.vectorize(lambda entry: isinstance(entry, str), otypes=[bool])(given.value)
+    index = first_index(text)
+    entry = given.value[index]
+    said = f"is the text {findings.show_entry(entry)}"
+    return findings.bad_entry("E0406", param, given, index, said=said, expected=f"{word(param)} is expected")
+
+
+def whole_numbers(param: Param, given: Given) -> Given | Diagnostic:
+    """Integers (integral floats too), or truth values 0 and 1 for a boolean param."""
+    value = given.value
+    if value.dtype.kind == "f":
+        uneven = (value != np.round(value)) | (np.abs(value) > 2**53)
+        if uneven.any():
+            index = first_index(uneven)
+            said = f"is {value[index]:.6g}"
+            return findings.bad_entry("E0406", param, given, index, said=said, expected=f"{word(param)} is expected")
+    if param.kind is Kind.BOOLEAN:
+        wrong = (value != 0) & (value != 1)
+        if wrong.any():
+            index = first_index(wrong)
+            said, expected = f"is {value[index]}", f"{word(param)} is expected"
+            return findings.bad_entry("E0406", param, given, index, said=said, expected=expected)
+        return replace(given, value=value.astype(bool))
+    return replace(given, value=value.astype(np.int64))
+
+
+def check_set(
+    param: Param, given: Given, known: Mapping[str, np.ndarray], dims: Mapping[str, int]
+) -> Diagnostic | None:
+    """E0406 where a concrete value is not in the set of its declaration.
+
+    ``known`` are the concrete params by name, for sets with arguments such as ``box(lower, upper)``; where an
+    argument is not known here the value is trusted.
+    """
+    use = param.set
+    if use is None or not given.value.size:
+        return None
+    if use.name == "index" and use.size is not None:
+        violation = in_range(given.value, use.size.evaluate(dims), str(use.size))
+    elif use.name in TESTS:
+        arguments = [evaluate(argument, known, dims) for argument in use.arguments]
+        concrete = [a for a in arguments if a is not None]
+        violation = TESTS[use.name](given.value, concrete) if len(concrete) == len(arguments) else None
+    else:
+        violation = None
+    if violation is None:
+        return None
+    index, said, expected = violation
+    expected = f"`in {use.span.text}`: {expected}"
+    return findings.bad_entry("E0406", param, given, index, said=said, expected=expected)
+
+
+def in_range(value: np.ndarray, size: int, name: str) -> Violation | None:
+    """0 ≤ index < size."""
+    outside = (value < 0) | (value >= size)
+    if not outside.any():
+        return None
+    index = first_index(outside)
+    return index, f"is {value[index]}", f"an index 0 .. {size - 1} is expected ({name} = {size})"
+
+
+def first_index(bad: np.ndarray) -> tuple[int, ...]:
+    """Where the first True stands."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape)) if bad.ndim else ()
+
+
+def word(param: Param) -> str:
+    """What the entries of a param are, in words."""
+    if param.set is not None and param.set.name == "index":
+        return f"a whole number or a label of `{param.set.size}`"
+    return {Kind.REAL: "a number", Kind.INTEGER: "a whole number", Kind.BOOLEAN: "true or false"}[param.kind]
