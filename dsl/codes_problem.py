@@ -1,0 +1,214 @@
+"""E05: curvature. E06: the form of the problem. E07, R08: derivatives. R07: solving."""
+
+from __future__ import annotations
+
+from karush.dsl.code import Code
+
+CURVATURE = (
+    Code(
+        "E0501",
+        "the problem is not convex",
+        "The solver that was asked for finds the minimum of convex problems, and the rules that follow curvature "
+        "through the expression could not show that this one is. They follow each function and the sign and "
+        "direction of its arguments; the message quotes the term where they fail.",
+        "Rewrite the term (the message proposes what it can), or allow a local search with `--allow nonconvex`.",
+    ),
+    Code(
+        "W0501",
+        "the problem is not convex, as written",
+        "The rules that follow curvature could not show convexity, so a local solver runs: its answer depends on "
+        "the starting point and may not be the least value.",
+        "Rewrite the term that the message quotes, or give a good start: `var x = …`.",
+        "param c\nvar x in box(-1, 1)\nmaximize x^2 + c * x\n",
+        "param c\nvar x in box(-1, 1)\nmaximize -x^2 + c * x\n",
+    ),
+    Code(
+        "W0502",
+        "an argument may leave the domain of its function",
+        "`log`, `sqrt` or a quotient is defined on a part of the numbers, and nothing shows that its argument stays "
+        "there; where it does not the result is not a number.",
+        "Declare the set of the argument: `param a in pos`; or add a constraint.",
+    ),
+    Code(
+        "E0503",
+        "a requirement is not met",
+        "`--require convex,smooth,conservative` asks for properties that must be shown before anything runs.",
+        "Rewrite what the message quotes, or drop the requirement.",
+    ),
+)
+
+FORM = (
+    Code(
+        "E0601",
+        "a problem without unknowns",
+        "`minimize`, `subject to` and `find` need vars: without them there is nothing to choose.",
+        "Declare a `var`; or drop the objective, and the lets of the file are its outputs.",
+        "param a\nminimize a^2\n",
+        "param a\nvar x\nminimize (x - a)^2\n",
+    ),
+    Code(
+        "E0602",
+        "vars without an objective",
+        "A file with vars says what to do with them: `minimize`, `maximize` or `find`. A file without vars is a "
+        "function, and its lets are its outputs.",
+        "Add an objective; `minimize 0` asks for any point that satisfies the constraints.",
+        "var x\nlet y = x^2\n",
+        "var x\nlet y = x^2\nminimize y\n",
+    ),
+    Code(
+        "E0603",
+        "`find` needs as many equations as unknowns",
+        "A root, a fixed point or an equilibrium is determined, and has a derivative, when there is one equation or "
+        "`perp` for each unknown. Inequalities beside them are checked only.",
+        "Drop what the message names as unmatched, add an equation, or minimize a residual.",
+        "var x, y\nfind x, y\nsubject to\n  x == 1\n",
+        "var x, y\nfind x, y\nsubject to\n  x == 1\n  y == 2\n",
+    ),
+    Code(
+        "E0604",
+        "not a complementarity",
+        "`a perp b` joins two inequalities of which at least one is tight: `0 <= q perp F(q) >= 0`.",
+        "Write an inequality on both sides.",
+        "var q\nfind q\nsubject to\n  q perp q - 1\n",
+        "var q\nfind q\nsubject to\n  0 <= q perp q - 1 >= 0\n",
+    ),
+    Code(
+        "E0605",
+        "unknown solver",
+        "`using` and `--solver` take the name of a family of algorithms; the message lists them.",
+        "Take a name of the list, or leave `using` out: the solver is then chosen by the class of the problem.",
+        "var x\nminimize x^2\nusing magic\n",
+        "var x\nminimize x^2\nusing ipm\n",
+    ),
+    Code(
+        "E0606",
+        "this solver does not fit the problem",
+        "Each solver takes some classes of problems: `sinkhorn` entropic transport, `newton` equations, and so on.",
+        "Take one of those that the message lists for this class, or leave `using` out.",
+        "var x\nminimize x^2\nusing sinkhorn\n",
+        "var x\nminimize x^2\nusing ipm\n",
+    ),
+    Code(
+        "E0607",
+        "unknown option",
+        "Every solver and every derivative method has a fixed list of options, each with a type.",
+        "Take an option of the list in the message.",
+        "var x\nminimize x^2\nusing ipm(speed = 3)\n",
+        "var x\nminimize x^2\nusing ipm(tol = 1e-8)\n",
+    ),
+    Code(
+        "E0608",
+        "a saddle point names its unknowns once each",
+        "`minimize f over x maximize over y` says for every var on which side it is chosen.",
+        "Name each var on exactly one side.",
+        "var x, y\nminimize x^2 - y^2 over x maximize over x\n",
+        "var x, y\nminimize x^2 - y^2 over x maximize over y\n",
+    ),
+    Code(
+        "E0609",
+        "no such dual",
+        "`dual(label)` is the multiplier of a labelled constraint or of the set of a var. `perp` rows, and "
+        "constraints without a label, have none.",
+        "Label the constraint: `name: a <= b`.",
+        "var x\nminimize x^2\nsubject to\n  low: x >= 1\nlet p = dual(high)\n",
+        "var x\nminimize x^2\nsubject to\n  low: x >= 1\nlet p = dual(low)\n",
+    ),
+    Code(
+        "W0610",
+        "a constraint without unknowns",
+        "Nothing in this constraint depends on a var, so it cannot be influenced: it holds, or the problem is "
+        "infeasible.",
+        "Check the names; a condition on a param is better said by its set: `param a in nonneg`.",
+        "param a\nvar x\nminimize x^2\nsubject to\n  a >= 0\n",
+        "param a in nonneg\nvar x\nminimize x^2\nsubject to\n  x >= a\n",
+    ),
+)
+
+DERIVATIVES = (
+    Code(
+        "E0701",
+        "not differentiable, even in the generalised sense",
+        "The conservative derivative exists for what is built of differentiable pieces that fit together at their "
+        "seams. A jump, as in `if x > 0 then 1 else 0` or `floor`, has none.",
+        "Use a continuous form (`clip`, `sigmoid`, `relu`), or compute the choice from params only.",
+    ),
+    Code(
+        "E0702",
+        "unknown derivative method",
+        "`derivative` takes `implicit`, `unroll`, `one_step`, `piggyback`, or `rule(atom = number)`.",
+        "Take one of these, or leave the line out: `implicit` is the default.",
+        "var x\nminimize x^2\nderivative magic\n",
+        "var x\nminimize x^2\nderivative implicit\n",
+    ),
+    Code(
+        "E0703",
+        "no such output or input",
+        "`--of` names a var, a let, `objective` or `dual.label`; `--wrt` names params.",
+        "Take a name of the list in the message; `karush show --interface` prints it too.",
+    ),
+    Code(
+        "E0704",
+        "no derivative in an integer",
+        "A param that is an integer, an index or a truth value does not move by small steps, so nothing has a "
+        "derivative in it.",
+        "Leave it out of `--wrt`, or declare it as a real number.",
+    ),
+    Code(
+        "W0705",
+        "the derivative is that of the branch taken",
+        "The condition of this `if` depends on an unknown or a real param. Where it changes sides the derivative "
+        "is that of the branch that was taken.",
+        "Nothing, if that is meant; a smooth form has a derivative everywhere.",
+    ),
+)
+
+RUN_TIME = (
+    Code(
+        "R0701",
+        "infeasible",
+        "No point satisfies all constraints. The certificate is a combination of rows that contradict each other, "
+        "and it has been checked.",
+        "Relax one of the rows in the conflict; the message says which, and the least amount.",
+    ),
+    Code(
+        "R0702",
+        "unbounded",
+        "The objective can be improved without end along the direction in the certificate, which has been checked.",
+        "A bound or a constraint is missing, or the sense of the objective is turned round.",
+    ),
+    Code(
+        "R0703",
+        "stopped at a limit",
+        "The solver reached its number of iterations or its time before the residuals were small enough. The values "
+        "are the best it had.",
+        "Scale the data to similar sizes, raise `--set max_iter=…`, or loosen `--set tol=…`.",
+    ),
+    Code(
+        "R0704",
+        "the solver failed",
+        "The iterates were no longer numbers, or no step could be taken. No values are returned.",
+        "Look for extreme values in the data; try another solver.",
+    ),
+    Code(
+        "R0801",
+        "the derivative is undefined here",
+        "The solution is not determined by its conditions at this point, as on a solution set that is an edge or "
+        "a face; moving the params moves it in more than one way, or not at all.",
+        "Ask for the objective, whose derivative exists; or add a small strongly convex term.",
+    ),
+    Code(
+        "R0802",
+        "the solution has no unique derivative here",
+        "Some constraints are weakly active: tight, but with a dual of zero. On one side of this point they hold, "
+        "on the other they do not, and the derivatives differ. One element of the conservative derivative was "
+        "returned.",
+        "One-sided values: `karush grad --side left`. A smoother path: `using ipm(mu_final = 1e-4)`.",
+    ),
+    Code(
+        "R0803",
+        "the derivative is inaccurate",
+        "The linear system behind the derivative is close to singular, so the error bound printed with the value "
+        "is large.",
+        "Scale the problem, or add a small strongly convex term.",
+    ),
+)
