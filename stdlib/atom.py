@@ -1,7 +1,10 @@
 """What is declared of an atom: a function with convex structure.
 
-Syntax trees are held as opaque objects: the vocabulary does not know the language it is written in. The header's
-sets are the domain of the clauses: curvature, monotonicity, range and graph hold where the arguments lie in them.
+Syntax trees are held as opaque objects: the vocabulary does not know the language it is written in.
+
+A header's set on an argument that a curvature clause names is the domain of the function (``log`` on ``pos``): outside
+it the function is +infinity where it is convex, -infinity where it is concave. On any other argument it is a condition:
+the clauses hold where the argument is known to lie in it (``delta in pos`` of huber, ``P in psd`` of quad).
 """
 
 from __future__ import annotations
@@ -41,8 +44,8 @@ class MonotonicityClause:
 class Atom:
     """The declaration of one atom. Exactly one of ``value`` (an expression) and ``primitive`` (a name) is given.
 
-    ``graph`` are the statements of a nameless inner model whose optimal value is the atom; ``rules`` maps an argument to
-    the partial derivative in it; ``prox`` is (name of the step, expression). A curvature clause holds jointly in its
+    ``graph`` are the statements of a nameless inner model whose optimal value is the atom; ``rules`` maps an argument
+    to the partial derivative in it; ``prox`` is (name of the step, expression). A curvature clause holds jointly in its
     names, all other arguments constant: ``convex in x, y`` says more than ``convex in x`` and ``convex in y``.
     """
 

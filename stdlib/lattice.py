@@ -45,20 +45,14 @@ class Interval:
 
     def within(self, other: Interval) -> bool:
         """Is every number of this interval one of the other?"""
-        low = self.lower > other.lower or (
-            self.lower == other.lower and (self.lower_open or not other.lower_open)
-        )
-        high = self.upper < other.upper or (
-            self.upper == other.upper and (self.upper_open or not other.upper_open)
-        )
+        low = self.lower > other.lower or (self.lower == other.lower and (self.lower_open or not other.lower_open))
+        high = self.upper < other.upper or (self.upper == other.upper and (self.upper_open or not other.upper_open))
         return self.is_empty or (low and high)
 
     @property
     def is_empty(self) -> bool:
         """Has it no number at all?"""
-        return self.lower > self.upper or (
-            self.lower == self.upper and (self.lower_open or self.upper_open)
-        )
+        return self.lower > self.upper or (self.lower == self.upper and (self.lower_open or self.upper_open))
 
     @property
     def is_nonnegative(self) -> bool:

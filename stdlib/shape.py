@@ -251,14 +251,14 @@ def vec(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
 
 SHAPE_RULES: Mapping[str, ShapeRule] = {
     "sum": to_scalar, "mean": to_scalar, "prod": to_scalar, "max": to_scalar, "min": to_scalar,
-    "sumsq": to_scalar, "logsumexp": to_scalar, "norm_fro": to_scalar,
+    "sumsq": to_scalar, "logsumexp": to_scalar,
     "norm1": to_scalar, "norm2": to_scalar, "norminf": to_scalar, "norm": to_scalar, "geo_mean": to_scalar,
     "sum_largest": to_scalar, "sum_smallest": to_scalar, "median": to_scalar, "quantile": to_scalar,
-    "tv": to_scalar, "quad": to_scalar, "quad_over_lin": to_scalar, "cross_entropy": to_scalar,
+    "tv": to_scalar, "cross_entropy": to_scalar,
     "softmax": vector_to_vector, "sort": vector_to_vector, "cumsum": vector_to_vector, "diff": diff,
     "trace": square_to_scalar, "det": square_to_scalar, "logdet": square_to_scalar,
     "lambda_max": square_to_scalar, "lambda_min": square_to_scalar,
-    "sigma_max": to_scalar, "norm_nuc": to_scalar, "matrix_frac": to_scalar,
+    "sigma_max": to_scalar, "norm_nuc": to_scalar,
     "inv": square_to_square, "cholesky": square_to_square, "solve": solve, "kron": kron, "vec": vec,
     "diag": diag, "matmul": matmul, "transpose": transpose, "concat": concat, "stack": stack,
 }  # fmt: skip

@@ -1,0 +1,192 @@
+"""Sums, extremes, norms and order statistics of all entries of an array."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.stdlib.primitives.piecewise import absolute
+from karush.stdlib.primitives.tangents import at_singularity, real, reals
+
+ArrayLike = jax.typing.ArrayLike
+
+
+def sumsq(x: ArrayLike) -> Array:
+    """Σ x²."""
+    flat = real(x).ravel()
+    return flat @ flat
+
+
+def maximum_entry(x: ArrayLike) -> Array:
+    """The greatest entry; k equal ones share the derivative."""
+    return jnp.max(real(x))
+
+
+def minimum_entry(x: ArrayLike) -> Array:
+    """The least entry; k equal ones share the derivative."""
+    return jnp.min(real(x))
+
+
+def norm1(x: ArrayLike) -> Array:
+    """Σ |x|."""
+    return jnp.sum(absolute(x))
+
+
+@jax.custom_jvp
+def _norm2(x: Array) -> Array:
+    scale = jnp.max(jnp.abs(x), initial=0)
+    unit = x / jnp.where(scale > 0, scale, 1)
+    return scale * jnp.sqrt(jnp.sum(unit * unit))
+
+
+@_norm2.defjvp
+def _norm2_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,) = primals
+    norm = _norm2(x)
+    return norm, jnp.sum(jnp.where(norm > 0, x / jnp.where(norm > 0, norm, 1), 0) * tangents[0])
+
+
+def norm2(x: ArrayLike) -> Array:
+    """√Σ x²; its derivative at 0 is 0, the element of least norm of the unit ball."""
+    return _norm2(real(x))
+
+
+@jax.custom_jvp
+def _norminf(x: Array) -> Array:
+    return jnp.max(jnp.abs(x), initial=0)
+
+
+@_norminf.defjvp
+def _norminf_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,) = primals
+    norm = _norminf(x)
+    attained = (jnp.abs(x) == norm).astype(x.dtype)
+    return norm, jnp.sum(attained * jnp.sign(x) * tangents[0]) / jnp.maximum(jnp.sum(attained), 1)
+
+
+def norminf(x: ArrayLike) -> Array:
+    """max |x|; k equal ones share the derivative."""
+    return _norminf(real(x))
+
+
+@jax.custom_jvp
+def _norm(x: Array, p: Array) -> Array:
+    scale = _norminf(x)
+    unit = jnp.abs(x) / jnp.where(scale > 0, scale, 1)
+    return scale * jnp.sum(jnp.where(unit > 0, unit, 0) ** p) ** (1 / p)
+
+
+@_norm.defjvp
+def _norm_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    # with u = |x| / ‖x‖:  ∂‖x‖/∂x = sign(x) u^(p - 1),  ∂‖x‖/∂p = ‖x‖ Σ u^p log u / p
+    x, p = primals
+    norm = _norm(x, p)
+    unit = absolute(x) / jnp.where(norm > 0, norm, 1)
+    used = unit > 0
+    safe = jnp.where(used, unit, 1)
+    in_x = jnp.where(used, jnp.sign(x) * safe ** (p - 1), 0)
+    in_p = norm * jnp.sum(jnp.where(used, safe**p * jnp.log(safe), 0)) / p
+    return norm, jnp.sum(in_x * tangents[0]) + in_p * tangents[1]
+
+
+def norm(x: ArrayLike, p: ArrayLike) -> Array:
+    """(Σ |x|^p)^(1/p) for p >= 1; its derivative at 0 is 0."""
+    return _norm(*reals(x, p))
+
+
+def logsumexp(x: ArrayLike) -> Array:
+    """log Σ exp x."""
+    return jax.nn.logsumexp(real(x))
+
+
+def softmax(x: ArrayLike) -> Array:
+    """exp x / Σ exp x."""
+    return jax.nn.softmax(real(x))
+
+
+def cross_entropy(logits: ArrayLike, label: ArrayLike) -> Array:
+    """log Σ exp logits - logits[label]."""
+    scores = real(logits)
+    return jax.nn.logsumexp(scores) - scores[jnp.asarray(label).astype(int)]
+
+
+@jax.custom_jvp
+def _geo_mean(x: Array) -> Array:
+    inside = jnp.all(x >= 0)
+    positive = jnp.all(x > 0)
+    mean = jnp.exp(jnp.mean(jnp.log(jnp.where(positive, x, 1))))
+    return jnp.where(inside, jnp.where(positive, mean, 0), -jnp.inf)
+
+
+@_geo_mean.defjvp
+def _geo_mean_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,) = primals
+    positive = jnp.all(x > 0)
+    mean = _geo_mean(x)
+    slope = jnp.where(positive, mean / jnp.where(positive, x, 1) / x.size, 0)
+    steep = at_singularity(tangents[0], (x <= 0) & ~positive, jnp.full_like(x, jnp.inf))
+    return mean, jnp.sum(slope * tangents[0] + steep)
+
+
+def geo_mean(x: ArrayLike) -> Array:
+    """(Π x)^(1/n) on x >= 0; -inf outside."""
+    return _geo_mean(real(x))
+
+
+@jax.custom_jvp
+def _sum_largest(x: Array, k: Array) -> Array:
+    descending = -jnp.sort(-x)
+    share = jnp.clip(k - jnp.arange(x.size, dtype=x.dtype), 0, 1)
+    return jnp.sum(share * descending)
+
+
+@_sum_largest.defjvp
+def _sum_largest_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    # entries above the k-th have the weight 1, those equal to it share what is left of k
+    x, k = primals
+    last = jnp.clip(jnp.ceil(k).astype(int) - 1, 0, x.size - 1)
+    threshold = (-jnp.sort(-x))[last]
+    above, equal = (x > threshold).astype(x.dtype), (x == threshold).astype(x.dtype)
+    left = jnp.clip(k - jnp.sum(above), 0, jnp.sum(equal))
+    weights = jnp.where(k > 0, above + equal * left / jnp.sum(equal), 0)
+    in_k = jnp.where((k > 0) & (k < x.size), threshold, 0)
+    return _sum_largest(x, k), jnp.sum(weights * tangents[0]) + in_k * tangents[1]
+
+
+def sum_largest(x: ArrayLike, k: ArrayLike) -> Array:
+    """Sum of the k greatest entries (of ⌊k⌋ and a share of the next)."""
+    return _sum_largest(*reals(x, k))
+
+
+def sum_smallest(x: ArrayLike, k: ArrayLike) -> Array:
+    """Sum of the k least entries."""
+    x, k = reals(x, k)
+    return -_sum_largest(-x, k)
+
+
+def quantile(x: ArrayLike, q: ArrayLike) -> Array:
+    """The q-quantile, linear between order statistics."""
+    x, q = reals(x, q)
+    ascending = jnp.sort(x)
+    if x.size == 1:
+        return ascending[0]
+    position = q * (x.size - 1)
+    below = jnp.clip(jnp.floor(jax.lax.stop_gradient(position)), 0, x.size - 2).astype(int)
+    weight = position - below
+    return (1 - weight) * ascending[below] + weight * ascending[below + 1]
+
+
+def median(x: ArrayLike) -> Array:
+    """The middle of the sorted entries; between two, their mean."""
+    return quantile(x, 0.5)
+
+
+def sort(x: ArrayLike) -> Array:
+    """The entries in ascending order; at ties the derivative is a (stable) permutation."""
+    return jnp.sort(real(x))
+
+
+def tv(x: ArrayLike) -> Array:
+    """Σ |x[i + 1] - x[i]|."""
+    return jnp.sum(absolute(jnp.diff(real(x))))

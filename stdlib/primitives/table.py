@@ -1,0 +1,96 @@
+"""Every primitive by the name that ``value = primitive "name"`` gives it. Lowering alone imports this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax.numpy as jnp
+from jax import Array
+
+from karush.stdlib.primitives import matrices, piecewise, reductions, scalar
+from karush.stdlib.primitives.tangents import real
+
+Primitive = Callable[..., Array]
+
+
+def _of_reals(function: Callable[[Array], Array]) -> Primitive:
+    """A function of jax.numpy whose own derivative is the one to have."""
+    return lambda x: function(real(x))
+
+
+PRIMITIVES: Mapping[str, Primitive] = {
+    **{
+        name: _of_reals(getattr(jnp, name))
+        for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sum", "mean", "prod")
+    },
+    "atan": _of_reals(jnp.arctan),
+    "cumsum": _of_reals(jnp.cumsum),
+    "diff": _of_reals(jnp.diff),
+    "square": scalar.square,
+    "sqrt": scalar.sqrt,
+    "log": scalar.log,
+    "log1p": scalar.log1p,
+    "asin": scalar.asin,
+    "acos": scalar.acos,
+    "atan2": scalar.atan2,
+    "xlogx": scalar.xlogx,
+    "entropy": scalar.entropy,
+    "rel_entr": scalar.rel_entr,
+    "kl_div": scalar.kl_div,
+    "inv_pos": scalar.inv_pos,
+    "sigmoid": scalar.sigmoid,
+    "softplus": scalar.softplus,
+    "elu": scalar.elu,
+    "gelu": scalar.gelu,
+    "silu": scalar.silu,
+    "poisson_nll": scalar.poisson_nll,
+    "bernoulli_nll": scalar.bernoulli_nll,
+    "abs": piecewise.absolute,
+    "relu": piecewise.relu,
+    "neg_part": piecewise.neg_part,
+    "leaky_relu": piecewise.leaky_relu,
+    "maximum": piecewise.maximum,
+    "minimum": piecewise.minimum,
+    "clip": piecewise.clip,
+    "sign": piecewise.sign,
+    "floor": piecewise.floor,
+    "ceil": piecewise.ceil,
+    "round": piecewise.round_half_even,
+    "max": reductions.maximum_entry,
+    "min": reductions.minimum_entry,
+    "sumsq": reductions.sumsq,
+    "norm1": reductions.norm1,
+    "norm2": reductions.norm2,
+    "norminf": reductions.norminf,
+    "norm": reductions.norm,
+    "logsumexp": reductions.logsumexp,
+    "softmax": reductions.softmax,
+    "cross_entropy": reductions.cross_entropy,
+    "geo_mean": reductions.geo_mean,
+    "sum_largest": reductions.sum_largest,
+    "sum_smallest": reductions.sum_smallest,
+    "median": reductions.median,
+    "quantile": reductions.quantile,
+    "sort": reductions.sort,
+    "tv": reductions.tv,
+    "trace": matrices.trace,
+    "diag": matrices.diag,
+    "det": matrices.det,
+    "logdet": matrices.logdet,
+    "inv": matrices.inv,
+    "solve": matrices.solve,
+    "lambda_max": matrices.lambda_max,
+    "lambda_min": matrices.lambda_min,
+    "sigma_max": matrices.sigma_max,
+    "norm_nuc": matrices.norm_nuc,
+    "kron": matrices.kron,
+    "vec": matrices.vec,
+    "cholesky": matrices.cholesky,
+}
+"""Name of a primitive -> its evaluation in jax.numpy, differentiable as derivatives.md says."""
+
+
+def primitive(name: str, rules: Mapping[str, float] | None = None) -> Primitive:
+    """The primitive of this name, with the element at its tie that ``rules`` states for it, if any."""
+    tie = (rules or {}).get(name)
+    return PRIMITIVES[name] if tie is None or name not in piecewise.TIES else piecewise.TIES[name](tie)
