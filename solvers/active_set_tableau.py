@@ -1,0 +1,142 @@
+"""The dual active-set method on a swept Gram matrix: k × k, one symmetric rank-one update a turn, no factorisation.
+
+With D = WWᵀ the row values are v = Wu₀ + Dλ. Sweeping D on the working set B (the symmetric principal pivots of
+least squares: Goodnight, Amer. Statist. 33 (1979)) keeps the table T of
+
+    T_BB = −D_BB⁻¹,    T_iB = D_iB D_BB⁻¹,    T_ij = D_ij − D_iB D_BB⁻¹ D_Bj       (i, j not in B),
+
+whose column k says all that the method asks when row k enters: its pivot T_kk, the rates −T_Bk of the multipliers and
+T_ik of the other values. One pivot on p, in either direction, with e_p the unit vector and d = T_pp:
+
+    T ← T − (c ∓ e_p)(c ∓ e_p)ᵀ/d,     c = T e_p,     − when p enters, + when it leaves,
+
+exact in all entries but the diagonal, which is kept apart:  T_ii ← T_ii − c_i²/d,  T_pp ← −1/d.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from karush.solvers.active_set_rules import (
+    CONTRADICTION,
+    IDLE,
+    IGNORED,
+    OPTIMAL,
+    RUNNING,
+    Entering,
+    choose,
+    is_working,
+    longest_step,
+    new_kind,
+)
+from karush.solvers.whitening import Whitened
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _State:
+    """``table`` T (k, k) but for its ``diagonal`` (k,); ``value`` and ``multiplier`` (k,), ``kind`` (k,)."""
+
+    count: Array
+    table: Array
+    diagonal: Array
+    value: Array
+    multiplier: Array
+    kind: Array
+    entering: Entering
+    outcome: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TableauEnd:
+    """Multipliers and kinds (k,) at the end, turns, the outcome, D_BB⁻¹ (k, k) zero outside B, and a ray (k,).
+
+    The ray is what the multipliers do when the row of a contradiction presses on: W_Bᵀray = 0 but for rounding.
+    """
+
+    multiplier: Array
+    kind: Array
+    count: Array
+    outcome: Array
+    gram_inverse: Array
+    ray: Array
+
+
+def pivot_tolerance(dtype: jnp.dtype) -> float:
+    """Below it a pivot counts as zero: 1e-11 in double precision, the rounding of a table after many sweeps."""
+    return float(jnp.finfo(dtype).eps) ** 0.7
+
+
+def _column(state: _State, row: Array, at: Array) -> Array:
+    return jnp.where(at, state.diagonal, state.table[row])
+
+
+def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
+    entering, kind, T, diagonal = state.entering, state.kind, state.table, state.diagonal
+    k = entering.row
+    numbers = jnp.arange(kind.shape[0], dtype=jnp.int32)
+    at_k = numbers == k
+    column = _column(state, k, at_k)
+    working = is_working(kind)
+    pivot = diagonal[k]
+    regular = pivot > pivot_tolerance(pivot.dtype)
+    step = longest_step(state.multiplier, entering.sign * column, kind, entering.violation, pivot, regular)
+    signed = entering.sign * step.length
+    ignore = step.stuck & (entering.violation <= redundant[k])
+    outcome = jnp.where(step.stuck & ~ignore, CONTRADICTION, RUNNING)
+
+    p = jnp.where(step.drop, step.leaving, k)
+    at_p = numbers == p
+    pivot_column = _column(state, p, at_p)
+    inverse = jnp.where(step.stuck, 0, 1 / diagonal[p])
+    swept = pivot_column + jnp.where(at_p, jnp.where(step.drop, 1.0, -1.0), 0)
+    table = T - swept[:, None] * (swept * inverse)[None, :]
+    diagonal = jnp.where(at_p & ~step.stuck, -inverse, diagonal - pivot_column * pivot_column * inverse)
+
+    multiplier = state.multiplier - jnp.where(working, signed * column, 0) + jnp.where(at_k, signed, 0)
+    multiplier = jnp.where(at_p & step.drop, 0, multiplier)
+    value = state.value + jnp.where(working, 0, signed * column)
+    becomes = jnp.where(ignore, IGNORED, jnp.where(step.drop, IDLE, new_kind(problem, entering)))
+    kind = jnp.where(at_p & (outcome == RUNNING), becomes, kind)
+
+    pending = Entering(k, entering.sign, jnp.maximum(entering.violation - step.length * pivot, 0), jnp.asarray(True))
+    fresh = choose(problem, value, kind, diagonal)
+    entering = jax.tree.map(lambda a, b: jnp.where(step.drop, a, b), pending, fresh)
+    outcome = jnp.where((outcome == RUNNING) & ~entering.found, OPTIMAL, outcome)
+    return _State(
+        state.count + 1, table, diagonal, value, multiplier, kind,
+        jax.tree.map(lambda a, b: jnp.where(outcome == CONTRADICTION, a, b), state.entering, entering),
+        outcome.astype(jnp.int32),
+    )
+
+
+def run(problem: Whitened, redundant: Array, max_iterations: Array) -> TableauEnd:
+    """Iterate to the optimal working set, a contradiction or ``max_iterations`` turns.
+
+    ``redundant`` (k,): up to this violation a singular row is ignored.
+    """
+    W = problem.rows
+    gram = W @ W.T
+    diagonal = jnp.diagonal(gram)
+    value = W @ problem.start
+    idle = jnp.zeros_like(value)
+    entering = choose(problem, value, idle, diagonal)
+    outcome = jnp.where(entering.found & problem.sound, RUNNING, OPTIMAL).astype(jnp.int32)
+    start = _State(jnp.zeros((), jnp.int32), gram, diagonal, value, idle, idle, entering, outcome)
+    end = lax.while_loop(
+        lambda state: (state.outcome == RUNNING) & (state.count < max_iterations),
+        lambda state: _turn(problem, redundant, state),
+        start,
+    )
+    working = is_working(end.kind)
+    k = end.entering.row
+    at_k = jnp.arange(value.shape[0], dtype=jnp.int32) == k
+    ray = end.entering.sign * (at_k.astype(value.dtype) - jnp.where(working & ~at_k, end.table[k], 0))
+    table = jnp.where(jnp.eye(value.shape[0], dtype=bool), end.diagonal[:, None], end.table)
+    gram_inverse = jnp.where(working[:, None] & working[None, :], -table, 0)
+    return TableauEnd(end.multiplier, end.kind, end.count, end.outcome, gram_inverse, ray)
