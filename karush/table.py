@@ -1,0 +1,135 @@
+"""Results as tables for people: rounded, with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from karush.output import Axes, Output, branch
+
+MOST_ROWS, MOST_COLUMNS = 24, 8
+STYLES = {"solved": "green", "solved_inaccurate": "yellow", "unique": "green", "conservative": "yellow"}
+
+
+def show_number(value: Any) -> str:
+    """A number to six digits; tiny ones are zero."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | np.integer):
+        return str(value)
+    if not np.isfinite(value):
+        return "-"
+    return f"{0.0 if abs(value) < 5e-10 else value:.6g}"
+
+
+def print_output(output: Output, console: Console) -> None:
+    """One result: a head line, then the values, duals or gradients, one table for every kind and shape."""
+    record = output.record
+    console.print(headline(record))
+    for tree, title in (("values", "values"), ("duals", "duals"), ("gradients", f"d {record.get('of')} / d …")):
+        entries = list(branch(tree, record.get(tree) or {}))
+        print_entries(title, tree, entries, output.axes, console)
+    for line in footer(record):
+        console.print(line, style="dim", highlight=False)
+
+
+def headline(record: Mapping[str, Any]) -> Text:
+    """Model or output, status and objective."""
+    status = str(record.get("status"))
+    name = str(record.get("model") or record.get("of"))
+    line = Text.assemble((name, "bold"), "  ", (status, STYLES.get(status, "red")))
+    number = record.get("objective", record.get("value"))
+    if number is not None and np.ndim(number) == 0:
+        line.append(f"  {'objective' if 'objective' in record else 'value'} {show_number(number)}")
+    return line
+
+
+def footer(record: Mapping[str, Any]) -> Iterable[str]:
+    """What solved it, or how far the derivative can be trusted."""
+    problem, solver = record.get("problem"), record.get("solver")
+    if problem:
+        yield (
+            f"{problem['class']}: {problem['variables']} variables, {problem['equalities']} equalities, "
+            f"{problem['inequalities']} inequalities"
+        )
+    if solver:
+        worst = max((r for r in solver["residuals"].values() if r is not None), default=0.0)
+        yield (
+            f"{solver['name']}, {solver['iterations']} iterations, residuals <= {worst:.1e}, "
+            f"{solver['solve_s']:.3g} s after {solver['compile_s']:.2g} s of compiling"
+        )
+    if record.get("conflict"):
+        yield f"conflict: {', '.join(record['conflict'])}"
+    derivative = record.get("derivative")
+    if derivative:
+        yield f"derivative {derivative['status']}, by {derivative['method']}, mode {record.get('mode')}"
+
+
+def print_entries(
+    title: str, tree: str, entries: list[tuple[str, np.ndarray]], axes: Mapping[str, Axes], console: Console
+) -> None:
+    """Scalars in one table, vectors with the same labels side by side, every other array in its own."""
+    scalars = [(name.removeprefix(f"{tree}."), array) for name, array in entries if array.ndim == 0]
+    if scalars:
+        table = Table(title=title, title_justify="left", show_header=False)
+        table.add_column(style="bold")
+        table.add_column(justify="right")
+        for name, array in scalars:
+            table.add_row(name, show_number(array[()]))
+        console.print(table)
+    groups: dict[Any, list[tuple[str, np.ndarray]]] = {}
+    for name, array in entries:
+        if array.ndim == 1:
+            groups.setdefault((len(array), axes.get(name, (None,))), []).append((name, array))
+    for (_, labels), columns in groups.items():
+        console.print(vector_table(title, tree, labels, columns))
+    for name, array in entries:
+        if array.ndim > 1 and array.size:
+            console.print(matrix_table(name.removeprefix(f"{tree}."), array, axes.get(name, ())))
+
+
+def shown(length: int, most: int) -> list[int | None]:
+    """The places to be shown of a long axis; None stands for the gap."""
+    if length <= most:
+        return list(range(length))
+    return [*range(most - 4), None, *range(length - 3, length)]
+
+
+def vector_table(title: str, tree: str, axes: Axes, columns: list[tuple[str, np.ndarray]]) -> Table:
+    """Vectors of one axis side by side."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("", style="bold")
+    for name, _ in columns:
+        table.add_column(name.removeprefix(f"{tree}."), justify="right")
+    labels = axes[0] if axes else None
+    for i in shown(len(columns[0][1]), MOST_ROWS):
+        if i is None:
+            table.add_row(*("…" for _ in range(len(columns) + 1)))
+        else:
+            table.add_row(labels[i] if labels else str(i), *(show_number(a[i]) for _, a in columns))
+    return table
+
+
+def matrix_table(name: str, array: np.ndarray, axes: Axes) -> Table:
+    """A matrix; of an array with more axes the first slices, said so."""
+    extra = array.ndim - 2
+    head = array[(0,) * extra] if extra else array
+    place = f"[{', '.join('0' * extra)}, :, :] of shape {array.shape}" if extra else ""
+    row_names, column_names = (axes[extra], axes[extra + 1]) if len(axes) > extra + 1 else (None, None)
+    table = Table(title=f"{name}{place}", title_justify="left")
+    table.add_column("", style="bold")
+    columns = shown(head.shape[1], MOST_COLUMNS)
+    for j in columns:
+        table.add_column("…" if j is None else column_names[j] if column_names else str(j), justify="right")
+    for i in shown(head.shape[0], MOST_ROWS):
+        if i is None:
+            table.add_row(*("…" for _ in range(len(columns) + 1)))
+            continue
+        cells = ("…" if j is None else show_number(head[i, j]) for j in columns)
+        table.add_row(row_names[i] if row_names else str(i), *cells)
+    return table
