@@ -88,10 +88,8 @@ def _inverse_or_one(norm: Array) -> Array:
     return jnp.where(norm > 0, 1 / jnp.where(norm > 0, norm, 1), 1)
 
 
-def scaling(
-    problem: QuadraticProgram, active_z: Array, free: Array, passes: int
-) -> tuple[Array, Array, Array]:
-    """Scales (D, E_equality, E_row): the largest entry of each row of [[P, Cᵀ], [C, 0]] comes near 1 (Ruiz)."""
+def scaling(problem: QuadraticProgram, active_z: Array, free: Array, passes: int) -> tuple[Array, Array, Array]:
+    """Scales (D, E_equality, E_row): the largest entry in each row of [[P, Cᵀ], [C, 0]] is near 1 (Ruiz)."""
     A, G = jnp.abs(problem.equality_matrix), jnp.abs(problem.inequality_matrix) * active_z[:, None]
     P = None if problem.quadratic is None else jnp.abs(problem.quadratic)
     column = free
@@ -164,12 +162,19 @@ def precondition(problem: QuadraticProgram, kkt: KktFactor, r: Point) -> Point:
     return Point(x + fixed, y, z, kkt.active_w * left - (1 - kkt.active_w) * r.w)
 
 
-def weights(column: Array, equality: Array, row: Array, active_w: Array | None) -> Array:
+def weights(kkt: KktFactor) -> Array:
     """The scale of each equation of K u = r, one vector: residual times weight is relative to a unit row."""
-    if active_w is None:
-        return jnp.concatenate([column, equality, row])
-    ones = jnp.ones_like(active_w)
-    return jnp.concatenate([jnp.where(active_w > 0, ones, column), equality, row, ones])
+    column = jnp.where(kkt.column > 0, kkt.column, 1)
+    row = jnp.where(kkt.active_z > 0, kkt.row, 1)
+    return flatten(Point(column, kkt.equality, row, None if kkt.active_w is None else jnp.ones_like(column)))
+
+
+def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | None, passes: int) -> KktFactor:
+    """The scales without the factorisation: ``inverse`` is zero, and so is every solve with it."""
+    n = problem.linear.shape[0]
+    free = jnp.ones_like(problem.linear) if active_w is None else 1 - active_w
+    column, equality, row = scaling(problem, active_z, free, passes)
+    return KktFactor(jnp.zeros((n, n), column.dtype), column, equality, row, active_z, active_w)
 
 
 def _symmetric_rhs(problem: QuadraticProgram, kkt: KktFactor, rhs: Point) -> Point:
@@ -202,9 +207,7 @@ def solve(problem: QuadraticProgram, kkt: KktFactor, rhs: Point) -> Point:
     return _signed(precondition(problem, kkt, _symmetric_rhs(problem, kkt, rhs)))
 
 
-def refined_solve(
-    problem: QuadraticProgram, kkt: KktFactor, rhs: Point, steps: int = STEPS
-) -> tuple[Point, Array]:
+def refined_solve(problem: QuadraticProgram, kkt: KktFactor, rhs: Point, steps: int = STEPS) -> tuple[Point, Array]:
     """Solve the KKT system for (dx, dy, dz, dw); returns the direction and its relative residual, a scalar.
 
     ``rhs`` is (r_x, r_y, r_z, r_w); r_w None where there is no bound at all. A residual near 1e-13 is a
@@ -218,7 +221,6 @@ def refined_solve(
     def approximate(r: Array) -> Array:
         return flatten(precondition(problem, kkt, unflatten(problem, r, bounded)))
 
-    column = jnp.where(kkt.column > 0, kkt.column, 1)
-    weight = weights(column, kkt.equality, jnp.where(kkt.active_z > 0, kkt.row, 1), kkt.active_w)
-    u, residual = refine(product, approximate, flatten(_symmetric_rhs(problem, kkt, rhs)), weight, steps)
+    right = flatten(_symmetric_rhs(problem, kkt, rhs))
+    u, residual = refine(product, approximate, right, weights(kkt), steps)
     return _signed(unflatten(problem, u, bounded)), residual

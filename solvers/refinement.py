@@ -25,7 +25,7 @@ STEPS = 8
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _State:
-    """Residuals are weighted; ``directions`` and ``images`` (steps, N): the corrections and their products."""
+    """Residuals are weighted; ``directions``, ``images`` (steps, N): the corrections and their products."""
 
     step: Array
     solution: Array

@@ -1,0 +1,142 @@
+"""What is known about a derivative before anybody asks for one: masks, rank, conditioning, and three
+verdicts.
+
+UNIQUE         the output is differentiable there (in every direction that the kernel of the system does not
+see). CONSERVATIVE   a kink: what is returned is one element of the conservative derivative, by the rule of
+linearisation.py. UNDEFINED      there is no derivative: no solution, or the output is not unique.
+
+    primal      undefined if x can move within the solutions; conservative if a row is weakly active; else
+    unique dual        undefined if the multipliers can move; conservative if a row is weakly active; else
+    unique objective   undefined without a solution; conservative where inequality multipliers can move (the
+    optimal value then
+                has a kink in those rows' sides); else unique, by the envelope formula, whether or not x is
+
+Everything comes from products and triangular solves: inverse iteration for σ_min, the trace of a projector
+for the rank. SVD, QR and eigh do not lower everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from karush.solvers import linearisation as linear
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.kkt import flatten, unflatten
+from karush.solvers.linearisation import Linearisation
+
+INVERSE_ITERATIONS = 4
+
+
+class DerivativeStatus(IntEnum):
+    """The verdict on a derivative; the value travels through XLA (int32), the name is printed."""
+
+    UNIQUE = 0
+    CONSERVATIVE = 1
+    UNDEFINED = 2
+
+    @property
+    def word(self) -> str:
+        """The name as printed: ``unique``, ``conservative``, ``undefined``."""
+        return self.name.lower()
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of a solution's derivative.
+
+    ``active_z``, ``weak_z`` (m,) and ``active_w``, ``weak_w`` (n,) or None: boolean masks of the rows that
+    count as active and of the weakly active ones. ``rank`` of the active rows, equalities and bounds
+    included, int32; ``sigma_min`` an estimate of the least singular value of the KKT matrix, 0 if it is
+    singular; ``gap`` the least max(slack, multiplier) over the inequalities, relative: the distance to a
+    kink. ``primal``, ``dual``, ``objective``: `DerivativeStatus`, int32.
+    """
+
+    active_z: Array
+    weak_z: Array
+    active_w: Array | None
+    weak_w: Array | None
+    rank: Array
+    sigma_min: Array
+    gap: Array
+    primal: Array
+    dual: Array
+    objective: Array
+
+
+def sigma_min(problem: QuadraticProgram, lin: Linearisation) -> Array:
+    """Inverse iteration on K with the factorisation at hand; rows and bounds that are not active take no part."""
+    ones = Point(jnp.ones_like(problem.linear), jnp.ones_like(problem.equality_rhs), lin.active_z, lin.active_w)
+    part = flatten(ones)
+
+    def normalised(u: Array) -> tuple[Array, Array]:
+        length = jnp.linalg.norm(u)
+        return u / jnp.where(length > 0, length, 1), length
+
+    def turn(_: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        return normalised(part * linear.approximate(problem, lin, carry[0]))
+
+    start = normalised(part * linear.probes(1, part)[0])
+    _, length = lax.fori_loop(0, INVERSE_ITERATIONS, turn, start)
+    return jnp.where(length > 0, 1 / jnp.where(length > 0, length, 1), 0)
+
+
+def rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
+    """The rank of the active rows [A; G_active; bounds]: the trace of the projector C(CᵀC + εI)⁻¹Cᵀ, rounded."""
+    q = problem.linear
+    free = jnp.ones_like(q) if lin.active_w is None else 1 - lin.active_w
+    fixed = jnp.sum(1 - free)
+    A, G = problem.equality_matrix * free, lin.active_z[:, None] * problem.inequality_matrix * free
+
+    def unit(rows: Array) -> Array:
+        norm = jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))
+        return rows / jnp.where(norm > 0, norm, 1)
+
+    A, G = unit(A), unit(G)
+    epsilon = float(jnp.finfo(q.dtype).eps) ** 0.7
+    identity = jnp.eye(q.shape[0], dtype=q.dtype)
+    gram = A.T @ A + G.T @ G + epsilon * identity
+    lower = lax.linalg.cholesky(gram, symmetrize_input=False)
+    inverse = lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
+    missing = epsilon * jnp.sum(inverse**2)
+    count = jnp.round(q.shape[0] - missing) + fixed
+    return jnp.where(jnp.isfinite(count), count, 0).astype(jnp.int32)
+
+
+def moves(problem: QuadraticProgram, lin: Linearisation, kernel: Array) -> Point:
+    """Which variables and multipliers the vectors of a kernel, (r, N), move: boolean masks in the shape of a point."""
+    return unflatten(problem, jnp.any(kernel != 0, axis=0), lin.active_w is not None)
+
+
+def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
+    """The evidence at a linearised solution; never differentiated."""
+    problem, lin = lax.stop_gradient((problem, lin))
+    solved, weak = lin.solved > 0, linear.any_weak(lin)
+    primal_moves = jnp.any(moves(problem, lin, lin.kernel).x)
+    wide = moves(problem, lin, lin.wide_kernel)
+    kinked = jnp.any(wide.z) if wide.w is None else jnp.any(wide.z) | jnp.any(wide.w)
+    dual_moves = jnp.any(wide.y) | kinked
+    kink = jnp.where(weak, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
+    undefined = DerivativeStatus.UNDEFINED
+    value = jnp.where(kinked, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
+
+    def verdict(defined: Array, status: Array) -> Array:
+        return jnp.where(solved & defined, status, undefined).astype(jnp.int32)
+
+    return Evidence(
+        active_z=lin.active_z > 0,
+        weak_z=lin.weak_z > 0,
+        active_w=None if lin.active_w is None else lin.active_w > 0,
+        weak_w=None if lin.weak_w is None else lin.weak_w > 0,
+        rank=rank(problem, lin),
+        sigma_min=jnp.where(solved & ~primal_moves & ~dual_moves, sigma_min(problem, lin), 0),
+        gap=jnp.where(solved, lin.gap, jnp.nan),
+        primal=verdict(~primal_moves, kink),
+        dual=verdict(~dual_moves, kink),
+        objective=verdict(jnp.asarray(True), value),
+    )
