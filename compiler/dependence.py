@@ -1,0 +1,148 @@
+"""What an expression depends on: free binders, params, vars. Static questions, each answered once per node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from karush.compiler.model import (
+    Apply,
+    At,
+    Binder,
+    BinderValue,
+    Comprehension,
+    Constant,
+    DerivativeOf,
+    DualValue,
+    Expr,
+    InlineProblem,
+    ModelField,
+    Named,
+    ParamValue,
+    Reduce,
+    SizeValue,
+    Subscript,
+    VarValue,
+)
+
+REGULAR_ATOMS = frozenset(
+    """add subtract multiply negate equal not_equal less less_equal greater greater_equal and or not maximum minimum
+    matmul transpose concat stack zeros ones eye diag reshape sum mean max min sumsq square quad abs relu pos_part
+    neg_part norm1 norminf huber hinge sum_largest sum_smallest cumsum diff trace vec kron tv squared absolute
+    sin cos tanh sigmoid softplus clip sign floor ceil round sort median""".split()
+)
+"""Atoms whose value and derivative are finite wherever their arguments are (barring overflow)."""
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions directly below a node, the shared value of a let included."""
+    match expr:
+        case Apply():
+            return expr.arguments
+        case Named():
+            return (expr.value,)
+        case Subscript():
+            return (expr.value, *(item.index for item in expr.items if isinstance(item, At)))
+        case Comprehension():
+            return (expr.body,)
+        case Reduce():
+            return (expr.body,) if expr.condition is None else (expr.condition, expr.body)
+        case ModelField():
+            return tuple(expr.call.arguments.values())
+        case InlineProblem():
+            return (expr.body,)
+        case DerivativeOf():
+            below = (expr.value, expr.wrt)
+            return below if expr.direction is None else (*below, expr.direction)
+        case _:
+            return ()
+
+
+def walk(*roots: Expr) -> Iterator[Expr]:
+    """Every node below the roots once, children before parents."""
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((below, False) for below in reversed(children(node)))
+
+
+class Dependence:
+    """Answers for the nodes of one model, kept by node."""
+
+    def __init__(self) -> None:
+        self._binders: dict[Expr, frozenset[Binder]] = {}
+        self._names: dict[Expr, frozenset[str]] = {}
+        self._regular: dict[Expr, bool] = {}
+
+    def binders(self, expr: Expr) -> frozenset[Binder]:
+        """The binders that occur free."""
+        if expr not in self._binders:
+            self._visit(expr)
+        return self._binders[expr]
+
+    def names(self, expr: Expr) -> frozenset[str]:
+        """The vars and params that occur, vars as ``var x``, params as ``param p``, duals as ``dual l``."""
+        if expr not in self._names:
+            self._visit(expr)
+        return self._names[expr]
+
+    def regular(self, expr: Expr) -> bool:
+        """Is there no operation below that can be NaN, or have an infinite slope, at finite arguments?"""
+        if expr not in self._regular:
+            self._visit(expr)
+        return self._regular[expr]
+
+    def varies(self, expr: Expr) -> bool:
+        """Does it depend on a var (or on a multiplier)?"""
+        return any(not name.startswith("param ") for name in self.names(expr))
+
+    def vars(self, expr: Expr) -> frozenset[str]:
+        """Names of the vars that occur."""
+        return frozenset(name[4:] for name in self.names(expr) if name.startswith("var "))
+
+    def _visit(self, root: Expr) -> None:
+        for node in walk(root):
+            if node in self._binders:
+                continue
+            below = children(node)
+            free = frozenset().union(*(self._binders[child] for child in below))
+            if isinstance(node, (Comprehension, Reduce)):
+                free -= frozenset(node.binders)
+            elif isinstance(node, BinderValue):
+                free = frozenset((node.binder,))
+            self._binders[node] = free
+            self._names[node] = frozenset(_own_name(node)).union(*(self._names[child] for child in below))
+            self._regular[node] = _is_regular(node) and all(self._regular[child] for child in below)
+
+
+def _own_name(node: Expr) -> tuple[str, ...]:
+    match node:
+        case ParamValue():
+            return (f"param {node.name}",)
+        case VarValue():
+            return (f"var {node.name}",)
+        case DualValue():
+            return (f"dual {node.label}",)
+        case _:
+            return ()
+
+
+def _is_regular(node: Expr) -> bool:
+    match node:
+        case Apply(atom="divide", arguments=(_, divisor)):
+            return isinstance(divisor, SizeValue) or (isinstance(divisor, Constant) and divisor.value != 0)
+        case Apply(atom="power", arguments=(_, exponent)):
+            return isinstance(exponent, Constant) and exponent.value == int(exponent.value) >= 0
+        case Apply():
+            return node.atom in REGULAR_ATOMS or node.atom == "if"
+        case Reduce():
+            return node.operator in ("sum", "mean", "max", "min")
+        case ModelField() | InlineProblem() | DerivativeOf():
+            return False
+        case _:
+            return True
