@@ -83,7 +83,7 @@ def _iterate(
 ) -> _State:
     """The main loop; does nothing where ``ready``."""
     base = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
-    first = start(data, base)
+    first = start(data, _after(ready, base))
 
     def unfinished(state: _State) -> Array:
         return (state.outcome == _RUNNING) & (state.count < max_iterations)
@@ -132,12 +132,12 @@ def _verdict(
 
     def decide(state: tuple) -> tuple:
         farkas = certificates.normalised_farkas(problem, candidate)
-        ray = certificates.normalised_ray(problem, candidate)
-        sharp_farkas = certificates.sharpened_farkas(problem, farkas, delta)
-        sharp_ray = certificates.sharpened_ray(problem, ray, delta)
-        empty, farkas = _sharper(certificates.infeasibility_defect, problem, farkas, sharp_farkas)
-        endless, ray = _sharper(certificates.unboundedness_defect, problem, ray, sharp_ray)
+        sharp = certificates.sharpened_farkas(problem, farkas, _after(state[1], delta))
+        empty, farkas = _sharper(certificates.infeasibility_defect, problem, farkas, sharp)
         is_empty = empty <= tol
+        ray = certificates.normalised_ray(problem, candidate)
+        sharp = certificates.sharpened_ray(problem, ray, _after(is_empty, delta))
+        endless, ray = _sharper(certificates.unboundedness_defect, problem, ray, sharp)
         is_endless = (endless <= tol) & ~is_empty
         chosen = jax.tree.map(
             lambda a, b: jnp.where(is_empty, a, jnp.where(is_endless, b, jnp.zeros_like(b))), farkas, ray
@@ -145,6 +145,15 @@ def _verdict(
         return none, is_empty, is_endless, chosen
 
     return jax.lax.while_loop(lambda state: state[0], decide, (wanted, none, none, zero))[1:]
+
+
+def _after(done: Array, delta: Array) -> Array:
+    """δ, or 1 where the matter is settled and the factorisation to come has no use.
+
+    This orders the factorisations: batched LAPACK calls that XLA runs side by side on the CPU wait for the threads of
+    the pool they occupy themselves, and with as many of them as threads (jaxlib 0.10, two cores) for ever.
+    """
+    return jnp.where(done, 1, delta)
 
 
 def _sharper(defect, problem: QuadraticProgram, first: Point, second: Point) -> tuple[Array, Point]:
