@@ -87,7 +87,11 @@ def sigma_min(problem: QuadraticProgram, lin: Linearisation) -> Array:
 
 
 def rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
-    """The rank of the active rows [A; G_active; bounds]: the trace of the projector C(CᵀC + εI)⁻¹Cᵀ, rounded."""
+    """The rank of the active rows [A; G_active; bounds]: the trace of the projector C(CᵀC + εI)⁻¹Cᵀ, rounded.
+
+    Its factorisation waits for those behind ``wide_kernel``: batched LAPACK calls that XLA runs side by side on a CPU
+    can wait for each other's threads for ever (jaxlib 0.10).
+    """
     q = problem.linear
     free = jnp.ones_like(q) if lin.active_w is None else 1 - lin.active_w
     fixed = jnp.sum(1 - free)
@@ -98,7 +102,8 @@ def rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
         return rows / jnp.where(norm > 0, norm, 1)
 
     A, G = unit(A), unit(G)
-    epsilon = float(jnp.finfo(q.dtype).eps) ** 0.7
+    small = float(jnp.finfo(q.dtype).eps) ** 0.7
+    epsilon = jnp.where(jnp.all(jnp.abs(lin.wide_kernel) < jnp.inf), small, 1).astype(q.dtype)
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
     gram = A.T @ A + G.T @ G + epsilon * identity
     lower = lax.linalg.cholesky(gram, symmetrize_input=False)

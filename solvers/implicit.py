@@ -25,11 +25,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 
 from karush.solvers import linearisation as linear
 from karush.solvers.evidence import Evidence, evidence, moves
@@ -39,7 +40,22 @@ from karush.solvers.linearisation import Linearisation, linearise
 from karush.solvers.residuals import bound_sides, row_sides
 from karush.solvers.result import Residuals, Solution
 
-Method = Callable[[QuadraticProgram, Point | None], Solution]
+
+class Method(Protocol):
+    """A solver with its settings: hashable, so that functions are compiled once for it."""
+
+    @property
+    def strongly_convex(self) -> bool:
+        """Whether P is known to be positive definite."""
+        ...
+
+    def active(self, dtype: DTypeLike) -> float:
+        """The relative threshold below which a slack or a multiplier counts as zero."""
+        ...
+
+    def __call__(self, problem: QuadraticProgram, warm: Point | None) -> Solution:
+        """Solve one problem."""
+        ...
 
 
 @jax.tree_util.register_dataclass
@@ -156,18 +172,18 @@ def _masked(value: Array, allowed: Array, reverse: Array) -> Array:
     return lax.custom_linear_solve(lambda t: t, value, solve, transpose)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _solve(
-    method: Method, active: float, problem: QuadraticProgram, warm: Point | None
-) -> tuple[Solution, Linearisation]:
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _solve(method: Method, problem: QuadraticProgram, warm: Point | None) -> tuple[Solution, Linearisation]:
     solution = method(problem, warm)
-    return replace(solution, factor=None), linearise(problem, solution, active)
+    return replace(solution, factor=None), linearise(
+        problem, solution, method.active(problem.linear.dtype), not method.strongly_convex
+    )
 
 
 @_solve.defjvp
-def _derivative(method: Method, active: float, primals: Any, tangents: Any) -> Any:
+def _derivative(method: Method, primals: Any, tangents: Any) -> Any:
     problem, warm = primals
-    solution, lin = _solve(method, active, problem, warm)
+    solution, lin = _solve(method, problem, warm)
     lin = lax.stop_gradient(lin)
     point, everywhere = with_filler(solution.point, lin)
 
@@ -194,16 +210,16 @@ def _marked_derivative(primals: tuple[Array, Array], tangents: tuple[Array, Arra
     return _marked(value, moved), _masked(tangents[0], moved == 0, jnp.asarray(True))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=0)
 def solve_differentiable(
-    method: Method, active: float, problem: QuadraticProgram, warm: Point | None = None
+    method: Method, problem: QuadraticProgram, warm: Point | None = None
 ) -> DifferentiableSolution:
     """Solve, differentiably in every array of ``problem`` (not in ``warm``), with the evidence.
 
     ``method`` is a hashable function (problem, warm) ↦ Solution; ``active`` the relative threshold below
     which a slack or a multiplier counts as zero.
     """
-    solution, lin = _solve(method, active, problem, warm)
+    solution, lin = _solve(method, problem, warm)
     frozen, lin = lax.stop_gradient((problem, lin))
     moved = moves(frozen, lin, lin.kernel)
 

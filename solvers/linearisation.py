@@ -27,6 +27,7 @@ from karush.solvers.active_rows import ActiveRows, active_rows
 from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import KktFactor
+from karush.solvers.protocol import Factorisation
 from karush.solvers.refinement import STEPS, refine
 from karush.solvers.result import Solution, Status
 
@@ -247,9 +248,9 @@ def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Lin
     return at_most_once(solved & ~usable, lambda old: _own(problem, old), lin)
 
 
-def _native_fits(native: Any, lin: Linearisation) -> Array:
+def _native_fits(native: Factorisation, lin: Linearisation) -> Array:
     """Whether the solver's working set holds no row that the rule leaves out."""
-    fits = jnp.all((native.active_z == 0) | (lin.active_z > 0))
+    fits = native.usable & jnp.all(~native.active_z | (lin.active_z > 0))
     if lin.active_w is not None and native.active_w is not None:
-        fits = fits & jnp.all((native.active_w == 0) | (lin.active_w > 0))
+        fits = fits & jnp.all(~native.active_w | (lin.active_w > 0))
     return fits

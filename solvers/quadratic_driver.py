@@ -1,0 +1,200 @@
+"""Linear and convex quadratic programs: which solver takes one, and the solve with its derivative.
+
+    no quadratic term (LP)                            interior point
+    P known to be positive definite, small            dual active set
+    P of unknown definiteness, small                  dual active set, and the interior point in the lanes it leaves
+    anything larger, P known to be singular           interior point
+
+The third line is one program: the interior point stands in a loop that does not run while every lane of a batch was
+settled by the active set, and a lane keeps whichever answer is the better by its KKT residuals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.solvers import dual_active_set, interior_point
+from karush.solvers.branching import at_most_once
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.implicit import DifferentiableSolution
+from karush.solvers.implicit import solve_differentiable as differentiate
+from karush.solvers.protocol import Factorisation, Facts, Settings, Solver
+from karush.solvers.residuals import has_bounds, worst
+from karush.solvers.result import Solution, Status
+
+# Up to these sizes exchanging rows one at a time is the faster way (measured, one problem and batches, on a CPU).
+SMALL_VARIABLES, SMALL_ROWS = 512, 2048
+
+# Every exchange adds or drops one row; this many per row have never been needed.
+EXCHANGES_PER_ROW = 10
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Guarded:
+    """A solver's factorisation with the mask of the lanes in which it holds."""
+
+    inner: Any
+    usable: Array
+
+    @property
+    def active_z(self) -> Array:
+        """Which rows of G are in it."""
+        return self.inner.active_z
+
+    @property
+    def active_w(self) -> Array | None:
+        """Which bounds are in it."""
+        return self.inner.active_w
+
+    def solve(
+        self, rhs_x: Array, rhs_y: Array, rhs_z: Array, rhs_w: Array | None
+    ) -> tuple[Array, Array, Array, Array | None]:
+        """See `Factorisation`."""
+        return self.inner.solve(rhs_x, rhs_y, rhs_z, rhs_w)
+
+
+def facts_of(problem: QuadraticProgram, strongly_convex: bool | None = None) -> Facts:
+    """What the arrays' shapes say, and what the caller knows of P."""
+    m, n = problem.inequality_matrix.shape
+    bounds = n if has_bounds(problem) else 0
+    return Facts(n, problem.equality_rhs.shape[0], m, bounds, problem.quadratic is not None, strongly_convex)
+
+
+def _active_set(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
+    del warm  # the dual method starts from the unconstrained minimiser, whatever is given
+    facts = facts_of(problem)
+    rows = facts.equalities + facts.inequalities + facts.bounds
+    limit = EXCHANGES_PER_ROW * (rows + facts.variables) if settings.max_iterations is None else settings.max_iterations
+    solution = dual_active_set.solve(problem, settings.tolerance(problem.linear.dtype), limit)
+    guarded = Guarded(solution.factor, solution.status <= Status.SOLVED_INACCURATE)
+    return replace(solution, factor=guarded)
+
+
+def _interior_point(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
+    limit = interior_point.MAX_ITERATIONS if settings.max_iterations is None else settings.max_iterations
+    return interior_point.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
+
+
+def _not_for_active_set(facts: Facts) -> str | None:
+    if not facts.has_quadratic:
+        return "the dual active-set method needs a quadratic term, and a linear program has none"
+    if facts.strongly_convex is False:
+        return "the dual active-set method needs a positive definite quadratic term"
+    return None
+
+
+ACTIVE_SET = Solver("active_set", "dual active set (Goldfarb, Idnani)", _not_for_active_set, _active_set)
+INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _interior_point)
+SOLVERS = (ACTIVE_SET, INTERIOR_POINT)
+NAMES = ("auto", *(solver.name for solver in SOLVERS))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A solver's name, why it was taken, and whether the interior point stands behind it (``fallback``).
+
+    ``strongly_convex`` is True where P is known to be positive definite: then x is unique, which is used.
+    """
+
+    name: str
+    reason: str
+    fallback: bool = False
+    strongly_convex: bool = False
+
+
+def refusal(name: str, facts: Facts) -> str | None:
+    """Why the solver of this name does not take such a problem, or that there is none; None if it does."""
+    if name == "auto":
+        return None
+    found = [solver for solver in SOLVERS if solver.name == name]
+    if not found:
+        return f"there is no solver {name!r}; the names are {', '.join(NAMES)}"
+    return found[0].refuses(facts)
+
+
+def _is_small(facts: Facts) -> bool:
+    sizes = (facts.variables, facts.equalities, facts.inequalities, facts.bounds)
+    if not all(isinstance(size, int) for size in sizes):
+        return False
+    return facts.variables <= SMALL_VARIABLES and sum(sizes[1:]) <= SMALL_ROWS
+
+
+def choose(facts: Facts, name: str = "auto") -> Choice:
+    """The solver for a problem of such facts. Raises ValueError where the named one refuses it (see `refusal`)."""
+    reason = refusal(name, facts)
+    if reason is not None:
+        raise ValueError(reason)
+    known = facts.strongly_convex is True
+    if name != "auto":
+        return Choice(name, "asked for", strongly_convex=known)
+    if not facts.has_quadratic:
+        return Choice(INTERIOR_POINT.name, "a linear program")
+    if facts.strongly_convex is False:
+        return Choice(INTERIOR_POINT.name, "the quadratic term is singular")
+    if not _is_small(facts):
+        return Choice(INTERIOR_POINT.name, "larger than the active set is made for", strongly_convex=known)
+    if known:
+        return Choice(ACTIVE_SET.name, "small and strongly convex", strongly_convex=True)
+    return Choice(ACTIVE_SET.name, "small and convex; the interior point where P turns out singular", fallback=True)
+
+
+def _is_settled(status: Array) -> Array:
+    return (status == Status.SOLVED) | (status == Status.INFEASIBLE) | (status == Status.UNBOUNDED)
+
+
+def _better(first: Solution, second: Solution) -> Solution:
+    """``second`` where it settles the problem, or is nearer to a solution, and ``first`` does not settle it."""
+    nearer = worst(second.residuals) < worst(first.residuals)
+    unusable = ~jnp.isfinite(worst(first.residuals))
+    take = ~_is_settled(first.status) & (_is_settled(second.status) | nearer | unusable)
+    return jax.tree.map(lambda a, b: jnp.where(take, b, a), first, second)
+
+
+def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
+    first = _active_set(problem, settings, warm)
+    bare = replace(first, factor=None)
+
+    def other(solution: Solution) -> Solution:
+        return _better(solution, _interior_point(problem, settings, warm))
+
+    wanted = ~_is_settled(first.status)
+    end = at_most_once(wanted, other, bare)
+    guarded: Factorisation = replace(first.factor, usable=first.factor.usable & ~wanted)
+    return replace(end, factor=guarded)
+
+
+@dataclass(frozen=True)
+class Method:
+    """The hashable function (problem, warm) ↦ Solution of some settings and a choice."""
+
+    settings: Settings
+    choice: Choice
+
+    def active(self, dtype: Any) -> float:
+        """The threshold of the derivative's rows."""
+        return self.settings.threshold(dtype)
+
+    @property
+    def strongly_convex(self) -> bool:
+        """Whether x is known to be unique."""
+        return self.choice.strongly_convex
+
+    def __call__(self, problem: QuadraticProgram, warm: Point | None) -> Solution:
+        """Solve one problem."""
+        if self.choice.fallback:
+            return _with_fallback(problem, self.settings, warm)
+        solver = next(solver for solver in SOLVERS if solver.name == self.choice.name)
+        return solver.solve(problem, self.settings, warm)
+
+
+def solve(
+    problem: QuadraticProgram, settings: Settings, choice: Choice, warm: Point | None = None
+) -> DifferentiableSolution:
+    """Solve one problem, differentiably in its data; the statuses are those of the solver. See implicit.py."""
+    return differentiate(Method(settings, choice), problem, warm)
