@@ -9,8 +9,9 @@ from lark import Token, v_args
 from lark.tree import Meta
 
 from karush.dsl import ast
-from karush.dsl.build_expressions import ExpressionBuilder, name_of
+from karush.dsl.build_expressions import ExpressionBuilder
 from karush.dsl.source import Source
+from karush.dsl.tokens import name_of
 
 
 @v_args(meta=True)
@@ -161,9 +162,7 @@ class StatementBuilder(ExpressionBuilder):
 
     def atom_monotonicity(self, meta: Meta, children: list[Any]) -> ast.AtomMonotonicity:
         word, names, clause = children
-        return ast.AtomMonotonicity(
-            str(word), tuple(name.id for name in names), clause, span=self.span(meta)
-        )
+        return ast.AtomMonotonicity(str(word), tuple(name.id for name in names), clause, span=self.span(meta))
 
     def atom_rule(self, meta: Meta, children: list[Any]) -> ast.AtomRule:
         name, value = children

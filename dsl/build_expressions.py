@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from typing import Any
 
 from lark import Token, Transformer_NonRecursive, v_args
 from lark.tree import Meta
 
 from karush.dsl import ast
-from karush.dsl.diagnostics import Diagnostic, Label
+from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Source, Span
-
-
-def name_of(token: Token) -> str:
-    """The name that a token spells: compatible characters are one name (NFKC), as in Python."""
-    return str(token) if token.isascii() else unicodedata.normalize("NFKC", token)
+from karush.dsl.tokens import name_of
 
 
 @v_args(meta=True)
@@ -41,7 +36,8 @@ class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
         value = float(text)
         if math.isinf(value):
             label = Label(self.span(meta), "the largest number is about 1.8e308")
-            self.diagnostics.append(Diagnostic("E0112", "a number is too large", (label,)))
+            fix = Fix("write a smaller number; for no bound at all leave the bound out")
+            self.diagnostics.append(Diagnostic("E0112", "a number is too large", (label,), fixes=(fix,)))
             return ast.Number(0, span=self.span(meta))
         return ast.Number(int(text) if text.isdigit() else value, span=self.span(meta))
 
@@ -99,11 +95,20 @@ class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
 
     def call(self, meta: Meta, children: list[Any]) -> ast.Call:
         function, arguments = children
+        self.check_callable(function)
         return ast.Call(function, arguments or (), span=self.span(meta))
 
     def call_over(self, meta: Meta, children: list[Any]) -> ast.Call:
         function, argument, clause = children
+        self.check_callable(function)
         return ast.Call(function, (argument,), clause, span=self.span(meta))
+
+    def check_callable(self, function: ast.Expr) -> None:
+        """``2(x + 1)`` would read as a call."""
+        if not isinstance(function, ast.Name | ast.Attribute):
+            fix = Fix(f"for a product: `{function.span.text} * (…)`")
+            label = Label(function.span, "not a function")
+            self.diagnostics.append(Diagnostic("E0115", "only a name can be called", (label,), fixes=(fix,)))
 
     def arguments(self, meta: Meta, children: list[ast.Argument]) -> tuple[ast.Argument, ...]:
         return tuple(children)

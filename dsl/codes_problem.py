@@ -8,16 +8,16 @@ CURVATURE = (
     Code(
         "E0501",
         "the problem is not convex",
-        "The solver that was asked for finds the minimum of convex problems, and the rules that follow curvature "
-        "through the expression could not show that this one is. They follow each function and the sign and "
-        "direction of its arguments; the message quotes the term where they fail.",
+        "The solver that was asked for finds the minimum of convex problems, and the rules that follow "
+        "curvature through the expression could not show that this one is. They follow each function "
+        "and the sign and direction of its arguments; the message quotes the term where they fail.",
         "Rewrite the term (the message proposes what it can), or allow a local search with `--allow nonconvex`.",
     ),
     Code(
         "W0501",
         "the problem is not convex, as written",
-        "The rules that follow curvature could not show convexity, so a local solver runs: its answer depends on "
-        "the starting point and may not be the least value.",
+        "The rules that follow curvature could not show convexity, so a local solver runs: its answer "
+        "depends on the starting point and may not be the least value.",
         "Rewrite the term that the message quotes, or give a good start: `var x = …`.",
         "param c\nvar x in box(-1, 1)\nmaximize x^2 + c * x\n",
         "param c\nvar x in box(-1, 1)\nmaximize -x^2 + c * x\n",
@@ -25,8 +25,8 @@ CURVATURE = (
     Code(
         "W0502",
         "an argument may leave the domain of its function",
-        "`log`, `sqrt` or a quotient is defined on a part of the numbers, and nothing shows that its argument stays "
-        "there; where it does not the result is not a number.",
+        "`log`, `sqrt` or a quotient is defined on a part of the numbers, and nothing shows that its "
+        "argument stays there; where it does not the result is not a number.",
         "Declare the set of the argument: `param a in pos`; or add a constraint.",
     ),
     Code(
@@ -49,8 +49,8 @@ FORM = (
     Code(
         "E0602",
         "vars without an objective",
-        "A file with vars says what to do with them: `minimize`, `maximize` or `find`. A file without vars is a "
-        "function, and its lets are its outputs.",
+        "A file with vars says what to do with them: `minimize`, `maximize` or `find`. A file without "
+        "vars is a function, and its lets are its outputs.",
         "Add an objective; `minimize 0` asks for any point that satisfies the constraints.",
         "var x\nlet y = x^2\n",
         "var x\nlet y = x^2\nminimize y\n",
@@ -58,8 +58,8 @@ FORM = (
     Code(
         "E0603",
         "`find` needs as many equations as unknowns",
-        "A root, a fixed point or an equilibrium is determined, and has a derivative, when there is one equation or "
-        "`perp` for each unknown. Inequalities beside them are checked only.",
+        "A root, a fixed point or an equilibrium is determined, and has a derivative, when there is one"
+        " equation or `perp` for each unknown. Inequalities beside them are checked only.",
         "Drop what the message names as unmatched, add an equation, or minimize a residual.",
         "var x, y\nfind x, y\nsubject to\n  x == 1\n",
         "var x, y\nfind x, y\nsubject to\n  x == 1\n  y == 2\n",
@@ -116,8 +116,8 @@ FORM = (
     Code(
         "W0610",
         "a constraint without unknowns",
-        "Nothing in this constraint depends on a var, so it cannot be influenced: it holds, or the problem is "
-        "infeasible.",
+        "Nothing in this constraint depends on a var, so it cannot be influenced: it holds, or the "
+        "problem is infeasible.",
         "Check the names; a condition on a param is better said by its set: `param a in nonneg`.",
         "param a\nvar x\nminimize x^2\nsubject to\n  a >= 0\n",
         "param a in nonneg\nvar x\nminimize x^2\nsubject to\n  x >= a\n",
@@ -128,8 +128,8 @@ DERIVATIVES = (
     Code(
         "E0701",
         "not differentiable, even in the generalised sense",
-        "The conservative derivative exists for what is built of differentiable pieces that fit together at their "
-        "seams. A jump, as in `if x > 0 then 1 else 0` or `floor`, has none.",
+        "The conservative derivative exists for what is built of differentiable pieces that fit "
+        "together at their seams. A jump, as in `if x > 0 then 1 else 0` or `floor`, has none.",
         "Use a continuous form (`clip`, `sigmoid`, `relu`), or compute the choice from params only.",
     ),
     Code(
@@ -149,15 +149,15 @@ DERIVATIVES = (
     Code(
         "E0704",
         "no derivative in an integer",
-        "A param that is an integer, an index or a truth value does not move by small steps, so nothing has a "
-        "derivative in it.",
+        "A param that is an integer, an index or a truth value does not move by small steps, so nothing"
+        " has a derivative in it.",
         "Leave it out of `--wrt`, or declare it as a real number.",
     ),
     Code(
         "W0705",
         "the derivative is that of the branch taken",
-        "The condition of this `if` depends on an unknown or a real param. Where it changes sides the derivative "
-        "is that of the branch that was taken.",
+        "The condition of this `if` depends on an unknown or a real param. Where it changes sides the "
+        "derivative is that of the branch that was taken.",
         "Nothing, if that is meant; a smooth form has a derivative everywhere.",
     ),
 )
@@ -166,8 +166,8 @@ RUN_TIME = (
     Code(
         "R0701",
         "infeasible",
-        "No point satisfies all constraints. The certificate is a combination of rows that contradict each other, "
-        "and it has been checked.",
+        "No point satisfies all constraints. The certificate is a combination of rows that contradict "
+        "each other, and it has been checked.",
         "Relax one of the rows in the conflict; the message says which, and the least amount.",
     ),
     Code(
@@ -179,8 +179,8 @@ RUN_TIME = (
     Code(
         "R0703",
         "stopped at a limit",
-        "The solver reached its number of iterations or its time before the residuals were small enough. The values "
-        "are the best it had.",
+        "The solver reached its number of iterations or its time before the residuals were small "
+        "enough. The values are the best it had.",
         "Scale the data to similar sizes, raise `--set max_iter=…`, or loosen `--set tol=…`.",
     ),
     Code(
@@ -192,23 +192,23 @@ RUN_TIME = (
     Code(
         "R0801",
         "the derivative is undefined here",
-        "The solution is not determined by its conditions at this point, as on a solution set that is an edge or "
-        "a face; moving the params moves it in more than one way, or not at all.",
+        "The solution is not determined by its conditions at this point, as on a solution set that is "
+        "an edge or a face; moving the params moves it in more than one way, or not at all.",
         "Ask for the objective, whose derivative exists; or add a small strongly convex term.",
     ),
     Code(
         "R0802",
         "the solution has no unique derivative here",
-        "Some constraints are weakly active: tight, but with a dual of zero. On one side of this point they hold, "
-        "on the other they do not, and the derivatives differ. One element of the conservative derivative was "
-        "returned.",
+        "Some constraints are weakly active: tight, but with a dual of zero. On one side of this point "
+        "they hold, on the other they do not, and the derivatives differ. One element of the "
+        "conservative derivative was returned.",
         "One-sided values: `karush grad --side left`. A smoother path: `using ipm(mu_final = 1e-4)`.",
     ),
     Code(
         "R0803",
         "the derivative is inaccurate",
-        "The linear system behind the derivative is close to singular, so the error bound printed with the value "
-        "is large.",
+        "The linear system behind the derivative is close to singular, so the error bound printed with "
+        "the value is large.",
         "Scale the problem, or add a small strongly convex term.",
     ),
 )

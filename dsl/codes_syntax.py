@@ -8,8 +8,8 @@ SYNTAX = (
     Code(
         "E0100",
         "the statement cannot be read",
-        "At the marked place the statement cannot go on as it does. Every statement is read on its own, so the "
-        "others in the file are not affected.",
+        "At the marked place the statement cannot go on as it does. Every statement is read on its own,"
+        " so the others in the file are not affected.",
         "Look at the mark and at the word before it: an operator, a comma or a bracket is missing, or too many.",
         "param a, b\nlet c = a + * b\n",
         "param a, b\nlet c = a * b\n",
@@ -17,8 +17,9 @@ SYNTAX = (
     Code(
         "E0101",
         "a bracket without its other half",
-        "Inside brackets line ends do not count, so one that is never closed would swallow the rest of the file. "
-        "Where a line begins with a word that begins statements, or the file ends, the bracket is given up.",
+        "Inside brackets line ends do not count, so one that is never closed would swallow the rest of "
+        "the file. Where a line begins with a word that begins statements, or the file ends, the "
+        "bracket is given up.",
         "Close the bracket where it should end, or drop the one that closes nothing.",
         "param x[3]\nlet a = sum(x\nlet b = 2\n",
         "param x[3]\nlet a = sum(x)\nlet b = 2\n",
@@ -35,9 +36,9 @@ SYNTAX = (
     Code(
         "E0103",
         "a comparison that a constraint cannot hold",
-        "The set of points with `x < 1` is not closed, so a minimum over it need not exist, and `x != 1` leaves "
-        "out a point that a solver never meets. A chain `a <= x <= b` has two sides and a middle, not more, and "
-        "no `==`. In a condition, after `if`, all comparisons are allowed.",
+        "The set of points with `x < 1` is not closed, so a minimum over it need not exist, and `x != "
+        "1` leaves out a point that a solver never meets. A chain `a <= x <= b` has two sides and a "
+        "middle, not more, and no `==`. In a condition, after `if`, all comparisons are allowed.",
         "Write `<=` or `>=`, with a margin of your own where the distance matters: `x <= 1 - 0.01`.",
         "var x\nminimize x^2\nsubject to\n  x > 1\n",
         "var x\nminimize x^2\nsubject to\n  x >= 1\n",
@@ -45,8 +46,8 @@ SYNTAX = (
     Code(
         "E0104",
         "`=` where `==` is meant",
-        "`=` gives a name a value: in `let`, in defaults, in the options of a call. An equation between values, as "
-        "in a constraint or a condition, is `==`, as in Python.",
+        "`=` gives a name a value: in `let`, in defaults, in the options of a call. An equation between"
+        " values, as in a constraint or a condition, is `==`, as in Python.",
         "Write `==`. For a new name write `let name = …`.",
         "var x\nminimize x^2\nsubject to\n  x = 1\n",
         "var x\nminimize x^2\nsubject to\n  x == 1\n",
@@ -54,8 +55,8 @@ SYNTAX = (
     Code(
         "E0105",
         "a chain of comparisons in two directions",
-        "`a <= x <= b` bounds x from both sides, and its duals are called `lower` and `upper`. In `a <= x >= b` "
-        "both bound x from below: these are two constraints.",
+        "`a <= x <= b` bounds x from both sides, and its duals are called `lower` and `upper`. In `a <="
+        " x >= b` both bound x from below: these are two constraints.",
         "Turn one comparison round, or write two constraints.",
         "var x\nminimize x^2\nsubject to\n  1 <= x >= 2\n",
         "var x\nminimize x^2\nsubject to\n  1 <= x <= 2\n",
@@ -63,8 +64,8 @@ SYNTAX = (
     Code(
         "E0106",
         "a declaration with a bound",
-        "A declaration takes a set: `in nonneg`, `in box(0, 1)`. There is one way to write it, and the dual of "
-        "the bound is found under the name of the var.",
+        "A declaration takes a set: `in nonneg`, `in box(0, 1)`. There is one way to write it, and the "
+        "dual of the bound is found under the name of the var.",
         "Write `var x in nonneg`, or a constraint with a label of its own under `subject to`.",
         "var x >= 0\nminimize x^2\n",
         "var x in nonneg\nminimize x^2\n",
@@ -72,8 +73,8 @@ SYNTAX = (
     Code(
         "E0107",
         "an integer unknown",
-        "A solution has a derivative only where it moves smoothly with the params; that of a problem with integer "
-        "or yes/no unknowns jumps. So `int` and `bool` are sets for params, not for vars.",
+        "A solution has a derivative only where it moves smoothly with the params; that of a problem "
+        "with integer or yes/no unknowns jumps. So `int` and `bool` are sets for params, not for vars.",
         "Relax it: `in box(0, 1)` in place of `in bool`; or make it a param and search over it outside.",
         "var x in int\nminimize x^2\n",
         "var x\nminimize x^2\n",
@@ -81,9 +82,9 @@ SYNTAX = (
     Code(
         "E0108",
         "a word of the language as a name",
-        "Keywords are never names, so that a slip is found where it is made. A var, let or param may not be called "
-        "`T`, `objective`, `status`, `dual` or `derivative` either: `x.T` is the transpose, and the others are "
-        "fields of every solution. A dim may be called `T`.",
+        "Keywords are never names, so that a slip is found where it is made. A var, let or param may "
+        "not be called `T`, `objective`, `status`, `dual` or `derivative` either: `x.T` is the "
+        "transpose, and the others are fields of every solution. A dim may be called `T`.",
         "Choose another name.",
         "param set[3]\nlet a = 2\n",
         "param choice[3]\nlet a = 2\n",
@@ -91,9 +92,9 @@ SYNTAX = (
     Code(
         "E0109",
         "a statement that has no place here",
-        "A file or model has at most one objective or `find`, one `subject to`, one `using` and one `derivative` "
-        "method. Constraints stand after `subject to`, `return` in a `fn`, clauses such as `convex in x` in an "
-        "`atom`; the inputs of an inner model stand in its header.",
+        "A file or model has at most one objective or `find`, one `subject to`, one `using` and one "
+        "`derivative` method. Constraints stand after `subject to`, `return` in a `fn`, clauses such as"
+        " `convex in x` in an `atom`; the inputs of an inner model stand in its header.",
         "Move the statement to its place, or drop it.",
         "var x\nminimize x^2\nminimize x\n",
         "var x\nminimize x^2 + x\n",
@@ -101,8 +102,9 @@ SYNTAX = (
     Code(
         "E0110",
         "nested too deep, or a line too long",
-        "Brackets, blocks and operations nest at most 200 deep, and a line has at most 100 000 characters. Nobody "
-        "writes more by hand, and a file written by a program says it better with arrays and `for` clauses.",
+        "Brackets, blocks and operations nest at most 200 deep, and a line has at most 100 000 "
+        "characters. Nobody writes more by hand, and a file written by a program says it better with "
+        "arrays and `for` clauses.",
         "Name parts with `let`, sum over a `for` clause, and keep numbers in a data file.",
         "let a = " + "(" * 201 + "1" + ")" * 201 + "\n",
         "let a = 1\n",
@@ -110,15 +112,15 @@ SYNTAX = (
     Code(
         "E0111",
         "a file that cannot be read as text",
-        "A model is a file of UTF-8 text. This one does not exist, may not be opened, is a directory, is far too "
-        "large, or holds bytes that are not UTF-8.",
+        "A model is a file of UTF-8 text. This one does not exist, may not be opened, is a directory, "
+        "is far too large, or holds bytes that are not UTF-8.",
         "Check the path and the rights; save the file as UTF-8.",
     ),
     Code(
         "E0112",
         "a number too large",
-        "Numbers are double precision, which ends near 1.8e308. There is no infinity in a model; an infinite bound "
-        'comes with the data, as `"inf"`.',
+        "Numbers are double precision, which ends near 1.8e308. There is no infinity in a model; an "
+        'infinite bound comes with the data, as `"inf"`.',
         "Write a smaller number, or leave the bound out.",
         "let a = 1e999\n",
         "let a = 1e99\n",
@@ -134,8 +136,9 @@ SYNTAX = (
     Code(
         "E0114",
         "a statement within another",
-        "A line that begins right of the first token of the current statement continues it; any other begins a new "
-        "one. So a statement begins on a line of its own, not further right than the one above, or after `;`.",
+        "A line that begins right of the first token of the current statement continues it; any other "
+        "begins a new one. So a statement begins on a line of its own, not further right than the one "
+        "above, or after `;`.",
         "Begin the line in the column of the statement above.",
         "var x\nminimize x^2\n  subject to\n    x >= 1\n",
         "var x\nminimize x^2\nsubject to\n    x >= 1\n",
@@ -152,8 +155,9 @@ SYNTAX = (
     Code(
         "E0116",
         "not a constraint",
-        "A constraint compares: `==`, `<=`, `>=`, `in SET`, or `perp` between two of them. Conditions cannot be "
-        "joined by `or`, because the points that satisfy them would not make one region; `and` is one more line.",
+        "A constraint compares: `==`, `<=`, `>=`, `in SET`, or `perp` between two of them. Conditions "
+        "cannot be joined by `or`, because the points that satisfy them would not make one region; "
+        "`and` is one more line.",
         "Compare with something; write one constraint a line.",
         "var x\nminimize x^2\nsubject to\n  x + 1\n",
         "var x\nminimize x^2\nsubject to\n  x + 1 >= 0\n",
@@ -170,8 +174,8 @@ SYNTAX = (
     Code(
         "E0190",
         "not available yet",
-        "The language has this form, and a later version of karush will run it. Until then it is refused by name, "
-        "so that nothing half-right comes out.",
+        "The language has this form, and a later version of karush will run it. Until then it is "
+        "refused by name, so that nothing half-right comes out.",
         "Write the model without it, or wait for the version named in the message.",
     ),
 )

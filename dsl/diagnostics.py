@@ -17,10 +17,14 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Label:
-    """A place with a word about it. The first label of a diagnostic is its own place (underlined ``^``)."""
+    """A place with a word about it.
+
+    The first label of a diagnostic is its own place, underlined ``^``; so are others of equal weight (``primary``).
+    """
 
     span: Span
     message: str = ""
+    primary: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ def wrong_closer(source: Source, opener: Token, closer: Token) -> Diagnostic:
         Label(span_of(source, opener), "opened here"),
     )
     message = f"`{closer}` does not close `{opener}`"
-    return Diagnostic("E0101", message, labels, fixes=(Fix(f"`{_CLOSING[opener]}` before `{closer}`, or instead of it"),))
+    return Diagnostic(
+        "E0101", message, labels, fixes=(Fix(f"`{_CLOSING[opener]}` before `{closer}`, or instead of it"),)
+    )
 
 
 def nothing_to_close(source: Source, closer: Token) -> Diagnostic:
@@ -68,8 +70,12 @@ def too_deep(source: Source, opener: Token, limit: int) -> Diagnostic:
 def statement_within(source: Source, word: Token, begun: Token, first_on_line: bool) -> Diagnostic:
     """A keyword that begins statements, where by the layout rule the statement above goes on."""
     labels = (
-        Label(span_of(source, word), f"right of `{begun}`, so the line continues that statement"
-              if first_on_line else "a statement begins on a line of its own"),
+        Label(
+            span_of(source, word),
+            f"right of `{begun}`, so the line continues that statement"
+            if first_on_line
+            else "a statement begins on a line of its own",
+        ),
         Label(span_of(source, begun), "this statement is not finished"),
     )
     if not first_on_line:

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from lark import Lark, Token, Tree, UnexpectedToken
 
-from karush.dsl import ast, grammar, syntax_errors
+from karush.dsl import ast, grammar, relations, syntax_errors
 from karush.dsl.build import StatementBuilder
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.layout import MAX_DEPTH, MAX_ERRORS, Chunk, split
+from karush.dsl.placement import Block, unknown_clause
+from karush.dsl.slip import Slip
 from karush.dsl.source import Source, Span
-from karush.dsl.tokens import Lexed, lex, line_of, mark_words
+from karush.dsl.tokens import CLAUSE_WORDS, Lexed, lex, line_of, mark_words, name_of
 
 MAX_LINE = 100_000
 """Longer lines are no text that somebody wrote."""
@@ -34,7 +36,7 @@ def parse(source: Source) -> tuple[ast.Module, list[Diagnostic]]:
     lexed = lex(source, parser)
     layout = split(source, lexed)
     reader = _Reader(source, parser, lexed, layout.diagnostics)
-    statements = reader.statements(layout.chunks, "file")
+    statements = reader.statements(layout.chunks, Block("file"))
     module = ast.Module(source, statements, lexed.doc, frozenset(reader.poisoned), span=whole)
     return module, sorted(reader.diagnostics, key=lambda d: d.labels[0].span.start)[:MAX_ERRORS]
 
@@ -49,49 +51,53 @@ class _Reader:
         self.diagnostics = diagnostics
         self.poisoned: set[str] = set()
 
-    def statements(self, chunks: list[Chunk], context: str) -> tuple[ast.Statement, ...]:
-        """The statements of a block; ``context`` is ``file``, ``fn``, ``model`` or ``atom``."""
+    def statements(self, chunks: list[Chunk], block: Block) -> tuple[ast.Statement, ...]:
+        """The statements of a file or a block."""
         found = []
-        listing = False  # within the list of `subject to`
         for chunk in chunks:
             if len(self.diagnostics) >= MAX_ERRORS:
                 break
-            statement = self.statement(chunk, context, listing)
-            listing = listing or chunk.first.type == "SUBJECT_TO"
+            statement = self.statement(chunk, block)
             if statement is None:
-                self.poisoned |= {str(token) for token in chunk.tokens if token.type == "NAME"}
-            else:
-                found.append(statement)
+                block.damaged = True
+                self.poisoned |= {name_of(token) for token in chunk.tokens if token.type == "NAME"}
+                continue
+            self.diagnostics += [*block.check(statement), *relations.check_statement(statement)]
+            found.append(statement)
         return tuple(found)
 
-    def statement(self, chunk: Chunk, context: str, listing: bool) -> ast.Statement | None:
+    def statement(self, chunk: Chunk, block: Block) -> ast.Statement | None:
         """One statement with the block it has, or None after an error."""
-        body: tuple[ast.Statement, ...] = ()
-        if chunk.body is not None:
-            kind = {"FN": "fn", "ATOM": "atom"}.get(chunk.first.type, "model")
-            body = self.statements(chunk.body, kind)
+        inner = Block({"FN": "fn", "ATOM": "atom"}.get(chunk.first.type, "model"))
+        body = () if chunk.body is None else self.statements(chunk.body, inner)
         if chunk.broken:
             return None
-        tokens = list(mark_words(chunk.tokens, in_atom=context == "atom"))
-        tree = self.tree(tokens, context, listing)
+        tokens = list(mark_words(chunk.tokens, in_atom=block.context == "atom"))
+        if block.context == "atom" and tokens[0].type not in CLAUSE_WORDS.values():
+            self.diagnostics.append(unknown_clause(self.source, tokens[0]))
+            return None
+        tree = self.tree(tokens, block)
         if tree is None:
             return None
         builder = StatementBuilder(self.source, self.lexed.docs, body)
         statement = builder.transform(tree)
         self.diagnostics += builder.diagnostics
+        if chunk.body is not None:
+            self.diagnostics += inner.finish(statement)
         return replace(statement, doc=self.documentation(chunk, statement))
 
-    def tree(self, tokens: list[Token], context: str, listing: bool) -> Tree[Token] | None:
+    def tree(self, tokens: list[Token], block: Block) -> Tree[Token] | None:
         """The parse tree of one statement, or None after an error."""
         state = self.parser.parse_interactive()
         position = 0
         try:
-            for position, token in enumerate(tokens):
-                state.feed_token(token)
-            position = len(tokens)
+            while position < len(tokens):
+                state.feed_token(tokens[position])
+                position += 1
             tree = state.feed_eof(tokens[-1])
         except UnexpectedToken:
-            slip = syntax_errors.Slip(self.source, tokens, position, frozenset(state.accepts()), context, listing)
+            accepted = frozenset(state.accepts())
+            slip = Slip(self.source, tokens, position, accepted, block.context, block.listing)
             self.diagnostics.append(syntax_errors.explain(slip))
             return None
         if depth(tree) > MAX_DEPTH:
@@ -112,9 +118,10 @@ class _Reader:
         return "\n".join(docs[line] for line in sorted(lines & docs.keys())) or None
 
 
-_LEVELS = frozenset(
-    "if_else binary unary relation perp membership compare attribute index call call_over array comprehension".split()
-)
+_LEVELS = frozenset({
+    "if_else", "binary", "unary", "perp", "membership", "compare", "attribute", "index", "call", "call_over",
+    "array", "comprehension"
+})  # fmt: skip
 
 
 def depth(tree: Tree[Token]) -> int:

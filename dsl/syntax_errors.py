@@ -1,39 +1,64 @@
-"""An unexpected token to a helpful message."""
+"""An unexpected token to a helpful message: the first typical slip that fits, else what was expected here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lark import Token
 
+from karush.dsl import slips_declarations, slips_expressions, slips_statements
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.layout_errors import span_of
+from karush.dsl.slip import Slip
 from karush.dsl.source import Source, Span
 
+_SLIPS = (
+    *slips_statements.SLIPS,
+    *slips_expressions.SLIPS,
+    *slips_declarations.SLIPS,
+    *slips_statements.LATE_SLIPS,
+    *slips_expressions.LATE_SLIPS,
+    *slips_declarations.LATE_SLIPS,
+)
 
-@dataclass(frozen=True)
-class Slip:
-    """A statement that cannot go on: token number ``position`` (or its end) is none of those ``accepted``.
-
-    ``context`` is the block it stands in (``file``, ``fn``, ``model``, ``atom``); ``listing`` says whether
-    ``subject to`` came before it there.
-    """
-
-    source: Source
-    tokens: list[Token]
-    position: int
-    accepted: frozenset[str]
-    context: str
-    listing: bool
+_SPELLED = {
+    "NAME": "a name",
+    "STRING": 'a text in `"`',
+    "NUMBER": "a number",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "COMMA": "`,`",
+    "COLON": "`:`",
+    "ASSIGN": "`=`",
+    "DOT": "`.`",
+    "$END": "the end of the statement",
+    "_OVER": "`over`",
+    "_AS": "`as`",
+}
+_BEGINS_AN_EXPRESSION = frozenset({"NAME", "NUMBER", "LPAR"})
 
 
 def explain(slip: Slip) -> Diagnostic:
     """What is wrong with a statement, in the user's words."""
-    at_end = slip.position >= len(slip.tokens)
-    token = slip.tokens[-1] if at_end else slip.tokens[slip.position]
-    span = span_of(slip.source, token)
-    what = "the statement ends too early" if at_end else f"unexpected `{token}`"
-    return Diagnostic("E0100", what, (Label(span),))
+    for recognise in _SLIPS:
+        found = recognise(slip)
+        if found is not None:
+            return found
+    expected = expectation(slip.accepted)
+    return slip.error("E0100", f"`{slip.token}` cannot stand here", slip.place, expected, f"{expected} in its place")
+
+
+def expectation(accepted: frozenset[str]) -> str:
+    """What could have stood there, in few words."""
+    if accepted >= _BEGINS_AN_EXPRESSION:
+        return "expected an expression"
+    if "PLUS" in accepted:
+        closing = [_SPELLED[name] for name in ("RPAR", "RSQB", "RBRACE", "COMMA") if name in accepted]
+        return "expected " + " or ".join(["an operator", *closing])
+    words = sorted(_SPELLED.get(name, f"`{name.lower()}`") for name in accepted)
+    return "expected " + " or ".join(words[:4])
 
 
 def overlong_line(source: Source, limit: int) -> Diagnostic | None:

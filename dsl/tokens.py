@@ -6,6 +6,7 @@ stands in is refused later, in its place.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,15 +16,16 @@ from karush.dsl.source import Source
 
 TAB_WIDTH = 4
 
-KEYWORDS = frozenset(
-    "dim param var let fn model set atom import minimize maximize find using derivative for in if then else "
-    "and or not perp return true false".split()
-)
+KEYWORDS = frozenset({
+    "dim", "param", "var", "let", "fn", "model", "set", "atom", "import", "minimize", "maximize", "find", "using",
+    "derivative", "for", "in", "if", "then", "else", "and", "or", "not", "perp", "return", "true", "false"
+})  # fmt: skip
 """The words that are never names; ``subject to`` is one more, of two words."""
 
-STATEMENT_WORDS = frozenset(
-    "DIM PARAM VAR LET FN MODEL SET ATOM IMPORT MINIMIZE MAXIMIZE FIND SUBJECT_TO USING DERIVATIVE RETURN".split()
-)
+STATEMENT_WORDS = frozenset({
+    "DIM", "PARAM", "VAR", "LET", "FN", "MODEL", "SET", "ATOM", "IMPORT", "MINIMIZE", "MAXIMIZE", "FIND",
+    "SUBJECT_TO", "USING", "DERIVATIVE", "RETURN"
+})  # fmt: skip
 """The terminals that stand at the beginning of a statement (``maximize`` also within a saddle)."""
 
 CLAUSE_WORDS = {
@@ -40,7 +42,8 @@ CLAUSE_WORDS = {
 }
 """The words that begin a clause of an ``atom``, with the terminals they stand for there."""
 
-_ENDS_A_VALUE = frozenset("NAME NUMBER STRING TRUE FALSE RPAR RSQB".split())
+ENDS_A_VALUE = frozenset({"NAME", "NUMBER", "STRING", "TRUE", "FALSE", "RPAR", "RSQB"})
+"""The terminals after which an expression may be complete."""
 
 
 @dataclass
@@ -61,6 +64,16 @@ class Lexed:
     def column(self, token: Token) -> int:
         """The column that counts for the layout."""
         return (token.column or 0) + self.shifts.get(line_of(token), 0)
+
+
+def name_of(token: str) -> str:
+    """The name that a token spells: compatible characters are one name (NFKC), as in Python."""
+    return str(token) if token.isascii() else unicodedata.normalize("NFKC", token)
+
+
+def is_name(token: str) -> bool:
+    """Whether a word of letters and digits is a name: `x²` is not, nor a keyword in wide letters."""
+    return token.isascii() or (token.isidentifier() and name_of(token) not in KEYWORDS)
 
 
 def line_of(token: Token) -> int:
@@ -122,6 +135,8 @@ class _Reader:
             self.blank = None
         if token in KEYWORDS and result.tokens and result.tokens[-1].type == "DOT":
             token = token.update(type="NAME")  # a field may be called as a keyword is: `fit.derivative`
+        elif token.type == "NAME" and not is_name(token):
+            token = token.update(type="STRANGE")
         result.tokens.append(token)
 
     def settle(self) -> None:
@@ -161,9 +176,9 @@ def _marked(token: Token, first: Token | None, previous: Token | None, in_atom: 
     if first is None or previous is None:
         terminal = CLAUSE_WORDS.get(token) if in_atom else None
     elif token == "over" and first.type in ("MINIMIZE", "MAXIMIZE"):
-        terminal = "_OVER" if previous.type in _ENDS_A_VALUE | {"MAXIMIZE"} else None
+        terminal = "_OVER" if previous.type in ENDS_A_VALUE | {"MAXIMIZE"} else None
     elif token == "as" and first.type == "IMPORT":
-        terminal = "_AS" if previous.type in _ENDS_A_VALUE else None
+        terminal = "_AS" if previous.type in ENDS_A_VALUE else None
     elif token == "primitive" and in_atom and first == "value":
         terminal = "_PRIMITIVE" if previous.type == "ASSIGN" else None
     return token if terminal is None else token.update(type=terminal)
