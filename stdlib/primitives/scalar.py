@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -32,7 +34,12 @@ def _is_end(x: Array) -> Array:
 
 square = with_slope(lambda x: x * x, lambda x: 2 * x)
 
-sqrt = with_singular_slope(jnp.sqrt, lambda x: 0.5 / sqrt(x), _is_zero, 1.0, _infinite)
+
+def _slope_of_sqrt(x: Array) -> Array:
+    return 0.5 / sqrt(x)
+
+
+sqrt: Callable[[ArrayLike], Array] = with_singular_slope(jnp.sqrt, _slope_of_sqrt, _is_zero, 1.0, _infinite)
 
 log = with_singular_slope(jnp.log, lambda x: 1 / x, _is_zero, 1.0, _infinite)
 

@@ -1,0 +1,134 @@
+"""The record of what is known of an expression, and the table of these records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from karush.compiler.dependence import children
+from karush.compiler.model import BinderValue, Expr, Model, Named, Param, SetUse, Var
+from karush.stdlib.lattice import FREE, Curvature, Dependence, Interval, Smoothness
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What is left of an expression when every function with a graph form has been replaced by a new unknown.
+
+    ``degree`` is its degree in the old and new unknowns (0, 1, 2); ``classes`` are the classes of problem that the rows
+    of the graphs belong to, beyond linear ones: ``SOCP EXP SDP``, or ``NLP`` where there is no graph form.
+    """
+
+    degree: int = 0
+    classes: frozenset[str] = frozenset()
+
+    def join(self, *others: Reduced) -> Reduced:
+        """Of a sum."""
+        degree, classes = self.degree, self.classes
+        for other in others:
+            degree, classes = max(degree, other.degree), classes | other.classes
+        return Reduced(degree, classes)
+
+    def bounded(self) -> Reduced:
+        """Of a new unknown that bounds the expression: a quadratic row is a second-order cone."""
+        return Reduced(1, self.classes | {"SOCP"}) if self.degree > 1 else self
+
+
+NOT_REDUCIBLE = Reduced(1, frozenset({"NLP"}))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What holds of every entry of an expression for all admissible params and unknowns.
+
+    ``curvature`` is that in the vars. ``degree`` is the degree of the polynomial in the vars that the expression is
+    as written: 0, 1, 2, or None. ``spectrum`` holds the eigenvalues of a matrix known to be symmetric (last two axes);
+    None where symmetry is not known. ``reason`` says why curvature or sign are as they are, where this node decides it.
+    """
+
+    interval: Interval = FREE
+    curvature: Curvature = Curvature.CONSTANT
+    degree: int | None = 0
+    reduced: Reduced = field(default_factory=Reduced)
+    smoothness: Smoothness = Smoothness.SMOOTH
+    dependence: Dependence = field(default_factory=Dependence)
+    spectrum: Interval | None = None
+    reason: str | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        """No unknown occurs."""
+        return self.curvature is Curvature.CONSTANT
+
+    @property
+    def is_affine(self) -> bool:
+        """Affine in the unknowns as written."""
+        return self.curvature.is_affine
+
+
+@dataclass(frozen=True, eq=False)
+class Facts(Mapping[Expr, Fact]):
+    """Side table: the fact of every expression of a model. Sets of params justify signs; hence the model."""
+
+    model: Model
+    table: dict[Expr, Fact]
+
+    def __getitem__(self, expr: Expr) -> Fact:
+        return self.table[expr]
+
+    def __iter__(self):
+        return iter(self.table)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def because(self, dependence: Dependence) -> str:
+        """``, for gamma in pos (line 4)``: the sets of the params and vars that occur."""
+        declared: list[Param | Var] = [*self.model.params.values(), *self.model.vars.values()]
+        names = dependence.params | dependence.vars
+        said = [
+            f"{item.name} in {show_set(item.set)} (line {item.span.line})"
+            for item in declared
+            if item.name in names and item.set is not None and item.set.name != "free"
+        ]
+        return f", for {', '.join(said)}" if said else ""
+
+    def explain(self, expr: Expr, limit: int = 4) -> tuple[str, ...]:
+        """Why the curvature of an expression is as it is: of an unknown one the causes, else the steps."""
+        unknown = self[expr].curvature is Curvature.UNKNOWN
+        found: list[str] = []
+        stack: list[tuple[Expr, bool]] = [(expr, False)]
+        seen: set[Expr] = set()
+        while stack and len(found) < limit:
+            node, ready = stack.pop()
+            fact = self[node]
+            if ready:
+                if fact.reason is not None and fact.reason not in found:
+                    found.append(fact.reason)
+                continue
+            below = [c for c in children(node) if c in self.table and not self._settled(c, unknown)]
+            if node not in seen:
+                seen.add(node)
+                deepest = not (unknown and below)
+                stack.extend([(node, True)] if deepest else [])
+                stack.extend((child, False) for child in below)
+        return tuple(found)
+
+    def _settled(self, expr: Expr, unknown: bool) -> bool:
+        """Has this part nothing to say?"""
+        curvature = self[expr].curvature
+        return curvature is not Curvature.UNKNOWN if unknown else curvature.is_affine
+
+
+def text_of(expr: Expr) -> str:
+    """The user's own text of an expression, on one line."""
+    if isinstance(expr, BinderValue):
+        return expr.binder.name
+    if isinstance(expr, Named):
+        return expr.name
+    text = " ".join(expr.span.text.split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def show_set(use: SetUse) -> str:
+    """A set as the user wrote it."""
+    return " ".join(use.span.text.split()) or use.name
