@@ -126,6 +126,8 @@ class StatementBuilder(ExpressionBuilder):
 
     def constraint(self, meta: Meta, children: list[Any]) -> ast.Constraint:
         label, relation, clause = children
+        if clause is not None:
+            self.check_binders(clause)
         place = None if label is None else self.token_span(label)
         name = label and name_of(label)
         return ast.Constraint(name, relation, clause, label_span=place, span=self.span(meta))

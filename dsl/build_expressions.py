@@ -13,6 +13,9 @@ from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Source, Span
 from karush.dsl.tokens import name_of
 
+INLINE_PROBLEMS = frozenset({"argmin", "minimum", "fixpoint", "root"})
+"""The calls whose ``for`` clause names unknowns, with their sizes."""
+
 
 @v_args(meta=True)
 class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
@@ -101,6 +104,8 @@ class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
     def call_over(self, meta: Meta, children: list[Any]) -> ast.Call:
         function, argument, clause = children
         self.check_callable(function)
+        if not (isinstance(function, ast.Name) and function.id in INLINE_PROBLEMS):
+            self.check_binders(clause)
         return ast.Call(function, (argument,), clause, span=self.span(meta))
 
     def check_callable(self, function: ast.Expr) -> None:
@@ -109,6 +114,15 @@ class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
             fix = Fix(f"for a product: `{function.span.text} * (…)`")
             label = Label(function.span, "not a function")
             self.diagnostics.append(Diagnostic("E0115", "only a name can be called", (label,), fixes=(fix,)))
+
+    def check_binders(self, clause: ast.Clause) -> None:
+        """Only the unknowns of an inline problem may come without a range, or with sizes."""
+        for binder in clause.binders:
+            if binder.sizes is not None:
+                label = Label(binder.span, f"expected `{binder.name} in …`")
+                fix = Fix(f"say what it runs over: `for {binder.name} in n`, with a dim or `range(a, b)`")
+                message = "a clause says over what it counts"
+                self.diagnostics.append(Diagnostic("E0117", message, (label,), fixes=(fix,)))
 
     def arguments(self, meta: Meta, children: list[ast.Argument]) -> tuple[ast.Argument, ...]:
         return tuple(children)
@@ -127,6 +141,7 @@ class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
 
     def comprehension(self, meta: Meta, children: list[Any]) -> ast.Comprehension:
         body, clause = children
+        self.check_binders(clause)
         return ast.Comprehension(body, clause, span=self.span(meta))
 
     def clause(self, meta: Meta, children: list[Any]) -> ast.Clause:

@@ -106,8 +106,13 @@ class _Splitter:
 
     def begins_statement(self, position: int, token: Token, first: bool) -> bool:
         current = self.current
-        if current is None or (first and self.lexed.column(token) <= current.column):
+        if current is None:
             return True
+        if first and self.lexed.column(token) <= current.column:
+            if token.type != "LBRACE" or current.broken or not self.opens_block(current):
+                return True
+            self.report(layout_errors.brace_on_next_line(self.source, current.tokens[-1], token))
+            return False
         if token.type not in STATEMENT_WORDS or not (first or token.type == "SUBJECT_TO"):
             return False
         if token.type == "MAXIMIZE" and self.is_second_half_of_saddle(position, current):
@@ -181,7 +186,7 @@ class _Splitter:
             header, self.statements = self.blocks.pop()
             if len(self.layout.diagnostics) < MAX_ERRORS:
                 self.report(layout_errors.never_closed(self.source, header.tokens[-1]))
-            header.tokens.append(Token.new_borrow_pos("RBRACE", "}", header.tokens[-1]))
+            header.broken = True
             self.statements.append(header)
 
     # ------------------------------------------------------------ brackets

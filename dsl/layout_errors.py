@@ -67,6 +67,14 @@ def too_deep(source: Source, opener: Token, limit: int) -> Diagnostic:
     return Diagnostic("E0110", f"brackets are nested more than {limit} deep", (label,), fixes=(fix,))
 
 
+def brace_on_next_line(source: Source, before: Token, brace: Token) -> Diagnostic:
+    """A block whose ``{`` begins a line, where by the layout rule a new statement would begin."""
+    between = Span(source, before.end_pos or 0, brace.start_pos or 0)
+    fix = Fix("put `{` at the end of the line above", between, " ") if not between.text.strip() else Fix("move it up")
+    label = Label(span_of(source, brace), "expected at the end of the line above")
+    return Diagnostic("E0114", "the `{` of a block stands on the line of its header", (label,), fixes=(fix,))
+
+
 def statement_within(source: Source, word: Token, begun: Token, first_on_line: bool) -> Diagnostic:
     """A keyword that begins statements, where by the layout rule the statement above goes on."""
     labels = (

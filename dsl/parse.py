@@ -62,7 +62,7 @@ class _Reader:
                 block.damaged = True
                 self.poisoned |= {name_of(token) for token in chunk.tokens if token.type == "NAME"}
                 continue
-            self.diagnostics += [*block.check(statement), *relations.check_statement(statement)]
+            self.diagnostics += list(block.check(statement)) or list(relations.check_statement(statement))
             found.append(statement)
         return tuple(found)
 

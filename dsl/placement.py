@@ -10,7 +10,7 @@ from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.layout_errors import span_of
 from karush.dsl.slips_statements import meant_keyword
-from karush.dsl.source import Source
+from karush.dsl.source import Source, Span
 from karush.dsl.spelling import closest
 from karush.dsl.tokens import CLAUSE_WORDS
 
@@ -26,6 +26,7 @@ class Block:
     def __init__(self, context: str) -> None:
         self.context = context
         self.seen: dict[str, ast.Statement] = {}
+        self.stray = False  # a constraint outside of the list was reported
         self.damaged = False  # a statement of the block could not be read
 
     @property
@@ -66,8 +67,20 @@ class Block:
         if self.context == "model" and isinstance(statement, ast.Import):
             return _misplaced(statement, "an `import` stands at the top of a file", "move it out of the block")
         if isinstance(statement, ast.Constraint) and not self.listing:
-            return _stray_constraint(statement)
+            return self.stray_constraint(statement)
         return None
+
+    def stray_constraint(self, statement: ast.Constraint) -> Diagnostic | None:
+        """An expression on a line of its own before any ``subject to``; that this is missing is said once."""
+        if not isinstance(statement.relation, ast.Compare | ast.Membership | ast.Perp):
+            return _lone_expression(statement)
+        if self.stray:
+            return None
+        self.stray = True
+        if statement.span.text.startswith("s.t."):
+            span = Span(statement.span.source, statement.span.start, statement.span.start + len("s.t."))
+            return _unknown_word(span, "subject to")
+        return _misplaced(statement, "a constraint stands after `subject to`", "put a line `subject to` before it")
 
     def out_of_fn(self, statement: ast.Statement) -> Diagnostic | None:
         """What is not part of a function."""
@@ -126,18 +139,19 @@ def _misplaced(statement: ast.Statement, message: str, fix: str) -> Diagnostic:
     return Diagnostic("E0109", message, (Label(statement.span),), fixes=(Fix(fix),))
 
 
-def _stray_constraint(statement: ast.Constraint) -> Diagnostic:
-    """An expression on a line of its own, before any ``subject to``."""
+def _lone_expression(statement: ast.Constraint) -> Diagnostic:
+    """A line that declares nothing and compares nothing; often an unknown word for ``subject to``."""
     relation = statement.relation
-    if isinstance(relation, ast.Name) and statement.label is None:
-        meant = meant_keyword(relation.id)
-        if meant is not None:
-            label = Label(relation.span, f"did you mean `{meant}`?")
-            message = f"unknown word `{relation.id}` at the beginning of a statement"
-            return Diagnostic("E0100", message, (label,), fixes=(Fix(f"write `{meant}`", relation.span, meant),))
-    if isinstance(relation, ast.Compare | ast.Membership | ast.Perp):
-        return _misplaced(statement, "a constraint stands after `subject to`", "put a line `subject to` before it")
+    meant = meant_keyword(relation.id) if isinstance(relation, ast.Name) and statement.label is None else None
+    if meant is not None:
+        return _unknown_word(relation.span, meant)
     return _misplaced(statement, "an expression alone says nothing", "give it a name: `let name = …`")
+
+
+def _unknown_word(span: Span, meant: str) -> Diagnostic:
+    label = Label(span, f"did you mean `{meant}`?")
+    message = f"unknown word `{span.text}` at the beginning of a statement"
+    return Diagnostic("E0100", message, (label,), fixes=(Fix(f"write `{meant}`", span, meant),))
 
 
 def unknown_clause(source: Source, token: Token) -> Diagnostic:

@@ -118,12 +118,11 @@ class Slip:
         start, end = self.tokens[0].start_pos or 0, self.tokens[-1].end_pos or 0
         whole = self.source.text
         statement = whole[start : span.start] + text + whole[span.end : end]
-        short = "\n" not in statement.strip() and len(statement) <= 80
-        return Fix(statement.strip() if short else f"write `{text.strip()}`", span, text)
-
-    def source_span(self, start: int, end: int) -> Span:
-        """A place in the source of the statement."""
-        return Span(self.source, start, end)
+        if "\n" not in statement.strip() and 0 < len(statement.strip()) <= 80:
+            message = statement.strip()
+        else:
+            message = f"write `{text.strip()}`" if text.strip() else f"drop `{span.text}`"
+        return Fix(message, span, text)
 
     def insert(self, offset: int, text: str) -> Fix:
         """A repair that adds text at an offset."""

@@ -128,6 +128,14 @@ def keyword_as_name(slip: Slip) -> Diagnostic | None:
     return slip.error("E0108", f"`{token}` is a word of the language, not a name", slip.place, "", fix)
 
 
+def header_missing(slip: Slip) -> Diagnostic | None:
+    """``fn f x = …``, ``model g { … }``."""
+    if slip.first.type not in ("FN", "MODEL", "ATOM") or slip.position != 2 or slip.token is None:
+        return None
+    advice = f"`{slip.first} {slip.at(1)}(…)`, with `()` where there is nothing to hand over"
+    return slip.error("E0100", "a header in parentheses follows the name", slip.place, "expected `(`", advice)
+
+
 def braces(slip: Slip) -> Diagnostic | None:
     """Braces where no block can stand, and blocks without braces."""
     if slip.type in ("LBRACE", "RBRACE"):
@@ -135,13 +143,15 @@ def braces(slip: Slip) -> Diagnostic | None:
         return slip.error("E0100", f"`{slip.token}` cannot stand here", slip.place, "", advice)
     if "LBRACE" not in slip.accepted:
         return None
+    message = "a block is missing"
     if slip.first.type == "FN":
         fix: Fix | str = "`fn f(x) = …`, or `fn f(x) { let …; return … }`"
     elif slip.first.type == "SET":
+        message = "a set is written in braces"
         fix = "`set ball2(r) = {x[n] : norm2(x) <= r}`"
     else:
         fix = f"`{slip.first} … {{`, its statements, `}}`; the `{{` stands on the line of `{slip.first}`"
-    return slip.error("E0100", "a block is missing", slip.place, "expected `{`", fix)
+    return slip.error("E0100", message, slip.place, "expected `{`", fix)
 
 
 SLIPS = (
@@ -154,4 +164,4 @@ SLIPS = (
     let_with_more,
     keyword_as_name,
 )
-LATE_SLIPS = (braces,)
+LATE_SLIPS = (header_missing, braces)

@@ -138,6 +138,9 @@ def missing_operator(slip: Slip) -> Diagnostic | None:
     fix = slip.replace(slip.span(slip.position - 1, slip.position), f"{left} * {right}")
     if slip.previous == "NUMBER" and slip.type == "NAME":
         return slip.error("E0115", "a product is written with `*`", slip.place, "expected an operator", fix)
+    if slip.previous == slip.type == "NUMBER" and slip.inside == "LSQB":
+        comma = slip.replace(slip.span(slip.position - 1, slip.position), f"{left}, {right}")
+        return slip.error("E0115", "numbers in a list are separated by commas", slip.place, "expected `,`", comma)
     message = f"an operator is missing between `{left}` and `{right}`"
     return slip.error("E0100", message, slip.place, "expected an operator", f"for a product: {fix.message}")
 
@@ -152,6 +155,8 @@ def conditional(slip: Slip) -> Diagnostic | None:
             return slip.error("E0115", message, slip.place, "", f"write `{form}`")
         advice = "a filter belongs to a clause: `for i in n if …`"
         return slip.error("E0117", "`if` has no place here", slip.place, "", advice)
+    if slip.type == "IF" and slip.previous == "COMMA" and "FOR" in {token.type for token in slip.since_bracket()}:
+        return slip.error("E0117", "no comma stands before a filter", slip.place, "", "write `for i in n if …`")
     if slip.type == "IF":
         return slip.error("E0100", "an `if` among operators stands in brackets", slip.place, "", f"write `({form})`")
     if "THEN" in slip.accepted and _open_word(slip, "IF", "THEN"):

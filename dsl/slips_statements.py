@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.diagnostics import Diagnostic, Fix
 from karush.dsl.slip import COMPARATORS, Slip
+from karush.dsl.source import Span
 from karush.dsl.spelling import closest
 from karush.dsl.tokens import STATEMENT_WORDS
 
@@ -20,6 +21,9 @@ _WORDS = {
     "forall": "for",
 }  # fmt: skip
 _KEYWORDS = sorted({word.lower() for word in STATEMENT_WORDS if word.isalpha()} - {"fn"})
+
+
+_ALIKE = frozenset({"param", "var", "minimize", "maximize", "subject to"})  # take the same text after them
 
 
 def meant_keyword(word: str) -> str | None:
@@ -42,7 +46,9 @@ def misspelt(slip: Slip) -> Diagnostic | None:
     if slip.first.lower() == "such" and slip.type_at(1) == "NAME" and slip.at(1) == "that":
         span = slip.span(0, 1)
     message = f"unknown word `{span.text}` at the beginning of a statement"
-    return slip.error("E0100", message, span, f"did you mean `{meant}`?", slip.replace(span, meant))
+    alike = meant in _ALIKE or closest(slip.first.lower(), [meant]) is not None
+    fix = slip.replace(span, meant) if alike else f"a statement with `{meant}`"
+    return slip.error("E0100", message, span, f"did you mean `{meant}`?", fix)
 
 
 def _follows_like_a_statement(slip: Slip) -> bool:
@@ -96,7 +102,7 @@ def new_statement(slip: Slip) -> Diagnostic | None:
     if slip.type == "MAXIMIZE" and slip.first.type == "MINIMIZE":
         advice = "a saddle point is `minimize f over x maximize over y`"
         return slip.error("E0109", "one objective a model", place, "", advice)
-    fix = slip.replace(slip.source_span(place.start, place.start), "\n")
+    fix = Fix(f"put `{slip.token}` on the next line", Span(slip.source, place.start, place.start), "\n")
     message = f"`{slip.token}` begins a statement in the middle of another"
     return slip.error("E0114", message, place, "a statement begins on a line of its own, or after `;`", fix)
 
@@ -109,8 +115,28 @@ def commas(slip: Slip) -> Diagnostic | None:
     return None
 
 
+def saddle(slip: Slip) -> Diagnostic | None:
+    """``maximize f over x``, ``minimize f over x`` and no more."""
+    if slip.type == "_OVER" or (slip.first.type == "MINIMIZE" and "MAXIMIZE" in slip.accepted):
+        advice = "a saddle point is `minimize f over x maximize over y`; else all vars are chosen, without `over`"
+        message = "this saddle point names one side only"
+        return slip.error("E0100", message, slip.place, "", advice)
+    return None
+
+
+def options(slip: Slip) -> Diagnostic | None:
+    """``using ipm tol = 3``."""
+    if slip.first.type not in ("USING", "DERIVATIVE") or slip.position != 2 or slip.token is None:
+        return None
+    advice = f"`{slip.first} {slip.at(1)}(option = value)`"
+    return slip.error("E0100", "options stand in parentheses", slip.place, "expected `(`", advice)
+
+
 def comparisons(slip: Slip) -> Diagnostic | None:
-    """A comparison in a `let`, or two operators in a row."""
+    """``let b == 3``, ``let b: 3``, or two comparisons in a row."""
+    if slip.type in ("EQUAL", "COLON") and "ASSIGN" in slip.accepted and not slip.inside:
+        fix = slip.replace(slip.place, "=" if slip.type == "EQUAL" else " =")
+        return slip.error("E0100", "a name is given its value by `=`", slip.place, "expected `=`", fix)
     if slip.type in COMPARATORS and slip.previous in COMPARATORS:
         span = slip.span(slip.position - 1, slip.position)
         return slip.error("E0100", "two comparisons in a row", span, "", "keep one of them")
@@ -133,4 +159,4 @@ def early_end(slip: Slip) -> Diagnostic | None:
 
 
 SLIPS = (misspelt, colon_after_word)
-LATE_SLIPS = (equals_sign, new_statement, commas, comparisons, early_end)
+LATE_SLIPS = (equals_sign, new_statement, commas, saddle, options, comparisons, early_end)

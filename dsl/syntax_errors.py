@@ -19,6 +19,8 @@ _SLIPS = (
     *slips_declarations.LATE_SLIPS,
 )
 
+_END = "the end of the statement"
+
 _SPELLED = {
     "NAME": "a name",
     "STRING": 'a text in `"`',
@@ -33,7 +35,7 @@ _SPELLED = {
     "COLON": "`:`",
     "ASSIGN": "`=`",
     "DOT": "`.`",
-    "$END": "the end of the statement",
+    "$END": _END,
     "_OVER": "`over`",
     "_AS": "`as`",
 }
@@ -46,19 +48,20 @@ def explain(slip: Slip) -> Diagnostic:
         found = recognise(slip)
         if found is not None:
             return found
-    expected = expectation(slip.accepted)
-    return slip.error("E0100", f"`{slip.token}` cannot stand here", slip.place, expected, f"{expected} in its place")
+    wanted = expectation(slip.accepted)
+    repair = f"drop it, or put {wanted} there" if wanted != _END else "drop it, or begin a new line with it"
+    return slip.error("E0100", f"`{slip.token}` cannot stand here", slip.place, f"expected {wanted}", repair)
 
 
 def expectation(accepted: frozenset[str]) -> str:
     """What could have stood there, in few words."""
     if accepted >= _BEGINS_AN_EXPRESSION:
-        return "expected an expression"
+        return "an expression"
     if "PLUS" in accepted:
         closing = [_SPELLED[name] for name in ("RPAR", "RSQB", "RBRACE", "COMMA") if name in accepted]
-        return "expected " + " or ".join(["an operator", *closing])
+        return " or ".join(["an operator", *closing])
     words = sorted(_SPELLED.get(name, f"`{name.lower()}`") for name in accepted)
-    return "expected " + " or ".join(words[:4])
+    return " or ".join(words[:4])
 
 
 def overlong_line(source: Source, limit: int) -> Diagnostic | None:
