@@ -1,0 +1,84 @@
+"""Terms of symbolic gradients: coefficient · Π numerators / Π denominators · body, and how they are multiplied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from karush.compiler.dependence import walk
+from karush.compiler.model import Apply, Constant, Expr, Kind, VarValue
+from karush.dsl.source import Span
+from karush.stdlib.shape import Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol(Expr):
+    """A quantity that the printer names as it is told: a multiplier, or an element of a subdifferential."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient · Π over / Π under · body, summed over binders where the condition holds."""
+
+    coefficient: float = 1.0
+    over: tuple[Expr, ...] = ()
+    under: tuple[Expr, ...] = ()
+    body: Expr | None = None
+
+
+def has_var(expr: Expr) -> bool:
+    """Whether a var occurs."""
+    return any(isinstance(node, VarValue) for node in walk(expr))
+
+
+def apply(atom: str, arguments: tuple[Expr, ...], shape: Shape, span: Span) -> Apply:
+    """A node that stands in no file."""
+    return Apply(atom, arguments, shape=shape, kind=Kind.REAL, span=span)
+
+
+def scaled(term: Term, factor: Expr) -> Term:
+    """The term times a scalar expression."""
+    match factor:
+        case Constant(value=value):
+            return replace(term, coefficient=term.coefficient * float(value))
+        case Apply(atom="multiply", arguments=(a, b)) if not a.shape and not b.shape:
+            return scaled(scaled(term, a), b)
+        case Apply(atom="divide", arguments=(a, b)) if not a.shape and not b.shape:
+            return divided(scaled(term, a), b)
+        case Apply(atom="negate", arguments=(a,)):
+            return scaled(replace(term, coefficient=-term.coefficient), a)
+    return replace(term, over=(*term.over, factor))
+
+
+def divided(term: Term, factor: Expr) -> Term:
+    """The term over a scalar expression."""
+    match factor:
+        case Constant(value=value) if value:
+            return replace(term, coefficient=term.coefficient / float(value))
+        case Apply(atom="multiply", arguments=(a, b)):
+            return divided(divided(term, a), b)
+    return replace(term, under=(*term.under, factor))
+
+
+def times(term: Term, factor: Expr) -> Term:
+    """The term entry by entry times an array (or a scalar)."""
+    if not factor.shape:
+        return scaled(term, factor)
+    if isinstance(factor, Apply) and factor.atom == "ones" and term.body is not None and term.body.shape:
+        return term
+    if term.body is None:
+        return replace(term, body=factor)
+    if not term.body.shape:
+        return replace(scaled(replace(term, body=None), term.body), body=factor)
+    return replace(term, body=apply("multiply", (factor, term.body), factor.shape, factor.span))
+
+
+def inner(term: Term, factor: Expr) -> Term:
+    """⟨term, factor⟩: the adjoint of a scalar that was multiplied by an array."""
+    if term.body is None or not term.body.shape:
+        return scaled(term, apply("sum", (factor,), (), factor.span))
+    if len(factor.shape) == 1:
+        return replace(term, body=apply("matmul", (factor, term.body), (), factor.span))
+    product = apply("multiply", (factor, term.body), factor.shape, factor.span)
+    return replace(term, body=apply("sum", (product,), (), factor.span))
