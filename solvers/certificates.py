@@ -139,14 +139,14 @@ def normalised_ray(problem: QuadraticProgram, certificate: Point) -> Point:
 
 
 def sharpened_farkas(problem: QuadraticProgram, certificate: Point, delta: Array) -> Point:
-    """The nearest multipliers with the same zeros that satisfy Aᵀy + Gᵀz + w = 0.
+    """The nearest multipliers with the same zeros that satisfy Aᵀy + Gᵀz + w = 0; wants a scaled problem.
 
-    Least squares over the support by the normal equations (CCᵀ form, in the variables), refined. Small entries that
-    the correction would turn are dropped first: what is left presses clearly.
+    Least squares over the support by the normal equations in the variables, refined. Small entries, which the
+    correction might turn, are dropped first: what is left presses clearly.
     """
     rows = rows_of(problem)
     A, v = problem.equality_matrix, rows.multipliers(certificate)
-    clear = jnp.abs(v) > jnp.sqrt(delta) * largest(jnp.abs(v))
+    clear = jnp.abs(v) > jnp.sqrt(delta) * jnp.maximum(largest(jnp.abs(v)), largest(jnp.abs(certificate.y)))
     v = jnp.where(clear, v, 0)
     n = problem.linear.shape[0]
     H = A.T @ A + rows.gram(clear.astype(v.dtype)) + delta * jnp.eye(n, dtype=v.dtype)
@@ -162,7 +162,7 @@ def sharpened_farkas(problem: QuadraticProgram, certificate: Point, delta: Array
 
 
 def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -> Point:
-    """The nearest direction with Pd = 0, Ad = 0, and 0 in every row it does not clearly move.
+    """The nearest direction with Pd = 0, Ad = 0, and 0 in every row it does not clearly move; wants it scaled.
 
     d ← δ(δI + PᵀP + AᵀA + CᵀC)⁻¹d repeated tends to the projection on that subspace.
     """

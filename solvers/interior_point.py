@@ -24,6 +24,7 @@ from karush.solvers.residuals import (
     classify,
     default_tolerance,
     kkt_residuals,
+    largest,
     objective,
     worst,
 )
@@ -119,32 +120,49 @@ def _iterate(
     return jax.lax.while_loop(unfinished, once, initial)
 
 
+def _suspicion(end: _State, tol: Array) -> tuple[Array, Array]:
+    """Whether to look for a certificate, and how sharp it must be.
+
+    Always where no optimum was found. Where the optimum found is huge, relative residuals may be small only because
+    their terms are huge, the regularisation having bounded what is unbounded: then a certificate is taken if it holds
+    to rounding.
+    """
+    eps = float(jnp.finfo(tol.dtype).eps)
+    optimal = end.outcome == _OPTIMAL
+    extent = jnp.stack([largest(jnp.abs(leaf)) for leaf in jax.tree.leaves(end.best)]).max()
+    return ~optimal | (extent > eps**-0.375), jnp.where(optimal, jnp.minimum(tol, 100 * eps), tol)
+
+
 def _verdict(
-    problem: QuadraticProgram, candidate: Point, wanted: Array, tol: Array, delta: Array
+    problem: QuadraticProgram, data: Embedded, scaling: Scaling, end: _State, wanted: Array, tol: Array
 ) -> tuple[Array, Array, Point]:
     """(is infeasible, is unbounded, certificate) from the direction that the iterates took.
 
-    Both certificates are sharpened by a projection, and the sharper of the two forms is verified. Nothing is computed
-    where it is not ``wanted`` (a loop of at most one turn: under vmap no lane pays unless some lane wants it).
+    Both certificates are sharpened by a projection, and the sharper of the two forms is verified. Nothing is
+    computed where it is not ``wanted`` (a loop of at most one turn: under vmap no lane pays unless some lane wants).
     """
-    zero = jax.tree.map(jnp.zeros_like, candidate)
+    direction = iterate_point(data, end.iterate, jnp.ones_like(end.iterate.tau))
+    delta = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
     none = jnp.asarray(False)
 
     def decide(state: tuple) -> tuple:
-        farkas = certificates.normalised_farkas(problem, candidate)
-        sharp = certificates.sharpened_farkas(problem, farkas, _after(state[1], delta))
-        empty, farkas = _sharper(certificates.infeasibility_defect, problem, farkas, sharp)
+        plain = certificates.normalised_farkas(problem, scaling.unscale(direction))
+        sharp = certificates.sharpened_farkas(data.problem, direction, _after(state[1], delta))
+        sharp = certificates.normalised_farkas(problem, scaling.unscale(sharp))
+        empty, farkas = _sharper(certificates.infeasibility_defect, problem, plain, sharp)
         is_empty = empty <= tol
-        ray = certificates.normalised_ray(problem, candidate)
-        sharp = certificates.sharpened_ray(problem, ray, _after(is_empty, delta))
-        endless, ray = _sharper(certificates.unboundedness_defect, problem, ray, sharp)
+        plain = certificates.normalised_ray(problem, scaling.unscale(direction))
+        sharp = certificates.sharpened_ray(data.problem, direction, _after(is_empty, delta))
+        sharp = certificates.normalised_ray(problem, scaling.unscale(sharp))
+        endless, ray = _sharper(certificates.unboundedness_defect, problem, plain, sharp)
         is_endless = (endless <= tol) & ~is_empty
         chosen = jax.tree.map(
             lambda a, b: jnp.where(is_empty, a, jnp.where(is_endless, b, jnp.zeros_like(b))), farkas, ray
         )
         return none, is_empty, is_endless, chosen
 
-    return jax.lax.while_loop(lambda state: state[0], decide, (wanted, none, none, zero))[1:]
+    start_ = (wanted, none, none, jax.tree.map(jnp.zeros_like, direction))
+    return jax.lax.while_loop(lambda state: state[0], decide, start_)[1:]
 
 
 def _after(done: Array, delta: Array) -> Array:
@@ -208,10 +226,8 @@ def solve(
         ready = ready | is_optimal
     end = _iterate(problem, data, scaling, tol, jnp.asarray(max_iterations, jnp.int32), ready)
 
-    direction = scaling.unscale(iterate_point(data, end.iterate, jnp.ones_like(end.iterate.tau)))
-    suspicious = ~ready & (end.outcome != _OPTIMAL)
-    delta = jnp.asarray(base_regularisation(dtype), dtype)
-    empty, endless, certificate = _verdict(problem, direction, suspicious, tol, delta)
+    wanted, accuracy = _suspicion(end, tol)
+    empty, endless, certificate = _verdict(problem, data, scaling, end, wanted & ~ready, accuracy)
     polished = polish(
         problem, scaling.unscale(end.best), guess(data.rows, end.best), ~ready & ~empty & ~endless, 1e-4 * tol
     )
