@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from karush.compiler.fact import NOT_REDUCIBLE, Fact, Facts, Reduced, text_of
-from karush.compiler.model import Apply, Expr
+from karush.compiler.library import Library
+from karush.compiler.model import Apply, Expr, Reduce
 from karush.compiler.polynomial import SQUARES, degree, graph_form
 from karush.stdlib.atom import Atom, AtomParam
 from karush.stdlib.enclosure import ENCLOSURES, smoothness, total
@@ -191,13 +192,32 @@ def _reduced(atom: Atom, given: list[Fact], varying: frozenset[str], curvature: 
     if atom.curvature_in(varying) is Curvature.AFFINE:
         return inner
     below = inner.bounded()
-    powers = {p.name: min(fact.reduced.degree, 1) for p, fact in zip(atom.params, given, strict=True)}
-    polynomial = 2 if atom.primitive in SQUARES else None
-    if atom.value is not None:
-        polynomial = degree(atom.value, powers)
-    if polynomial is not None and polynomial <= 2:
+    polynomial = _polynomial(atom, given)
+    if polynomial is not None:
         return Reduced(polynomial, below.classes)
     form = graph_form(atom, varying)
     if form is None:
         return NOT_REDUCIBLE
     return Reduced(form.degree, below.classes | form.classes)
+
+
+def _polynomial(atom: Atom, given: list[Fact]) -> int | None:
+    """Degree of the atom's value once its arguments have been bounded by new unknowns; None beyond quadratics."""
+    powers = {p.name: min(fact.reduced.degree, 1) for p, fact in zip(atom.params, given, strict=True)}
+    found = degree(atom.value, powers) if atom.value is not None else 2 if atom.primitive in SQUARES else None
+    return found if found is not None and found <= 2 else None
+
+
+def has_graph_form(facts: Facts, node: Apply | Reduce, library: Library) -> bool:
+    """Must this node be replaced by its graph form to make a linear or quadratic program?"""
+    fact = facts[node]
+    if fact.curvature in (Curvature.CONSTANT, Curvature.UNKNOWN):
+        return False
+    if isinstance(node, Reduce) or node.atom in ("maximum", "minimum"):
+        return isinstance(node, Apply) or node.operator in ("max", "min")
+    atom = library.atom(node.atom)
+    if atom is None or atom.graph is None:
+        return False
+    given = [facts[argument] for argument in node.arguments]
+    varying = frozenset(p.name for p, f in zip(atom.params, given, strict=True) if not f.is_constant)
+    return atom.curvature_in(varying) is not Curvature.AFFINE and _polynomial(atom, given) is None

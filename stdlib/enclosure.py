@@ -196,11 +196,11 @@ def _rounded(function: Callable[[float], int], end: float) -> float:
     return end if math.isinf(end) else float(function(end))
 
 
-_KINKED = (
-    ["abs", "relu", "neg_part", "leaky_relu", "elu", "maximum", "minimum", "clip", "max", "min"]
-    + ["norm1", "norm2", "norminf", "norm", "sum_largest", "sum_smallest", "median", "quantile", "sort", "tv"]
-    + ["lambda_max", "lambda_min", "sigma_max", "norm_nuc"]
-)
+_KINKED = [
+    "abs", "relu", "neg_part", "leaky_relu", "elu", "maximum", "minimum", "clip", "max", "min", "norm1", "norm2",
+    "norminf", "norm", "sum_largest", "sum_smallest", "median", "quantile", "sort", "tv", "lambda_max", "lambda_min",
+    "sigma_max", "norm_nuc",
+]  # fmt: skip
 _STEEP = ["sqrt", "asin", "acos", "atan2", "xlogx", "entropy", "rel_entr", "kl_div", "geo_mean"]
 
 SMOOTHNESS: Mapping[str, Smoothness] = {
