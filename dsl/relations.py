@@ -14,24 +14,9 @@ _DIRECTION = {"<=": 1, "<": 1, ">=": -1, ">": -1}
 
 
 def check_statement(statement: ast.Statement) -> Iterator[Diagnostic]:
-    """Findings about the relations of a constraint, or of the condition of a set."""
+    """Findings about the relation of a constraint. The condition of a set may say more; it is checked in use."""
     if isinstance(statement, ast.Constraint):
         yield from check_relation(statement.relation)
-    elif isinstance(statement, ast.SetDeclaration):
-        for part in conjuncts(statement.condition):
-            yield from check_relation(part)
-
-
-def conjuncts(condition: ast.Expr) -> list[ast.Expr]:
-    """The parts of a conjunction, in the order they are written."""
-    pending, found = [condition], []
-    while pending:
-        part = pending.pop()
-        if isinstance(part, ast.Binary) and part.operator == "and":
-            pending += [part.right, part.left]
-        else:
-            found.append(part)
-    return found
 
 
 def check_relation(relation: ast.Expr) -> Iterator[Diagnostic]:

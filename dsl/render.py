@@ -22,7 +22,7 @@ _STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "place": "\x1b[1;34m"
 def render(diagnostics: Sequence[Diagnostic], format: Format = "full", *, colour: bool = False) -> str:
     """All diagnostics in one of the formats; the text ends with a line end unless it is empty."""
     if format == "json":
-        return json.dumps({"v": 1, "diagnostics": [to_record(d) for d in diagnostics]}, ensure_ascii=False) + "\n"
+        return json.dumps({"v": 1, "diagnostics": [to_record(d) for d in diagnostics]}) + "\n"
     one = concise if format == "concise" else full
     return "".join(one(diagnostic, colour=colour) for diagnostic in diagnostics)
 

@@ -60,6 +60,7 @@ def expectation(accepted: frozenset[str]) -> str:
     if "PLUS" in accepted:
         closing = [_SPELLED[name] for name in ("RPAR", "RSQB", "RBRACE", "COMMA") if name in accepted]
         return " or ".join(["an operator", *closing])
+    accepted = accepted - {"$END"} or accepted
     words = sorted(_SPELLED.get(name, f"`{name.lower()}`") for name in accepted)
     return " or ".join(words[:4])
 
