@@ -22,7 +22,7 @@ def _end(function: Callable[[float], float], x: float, exact: float | None, outw
     try:
         value = function(x)
     except OverflowError:
-        value = inf
+        value = math.copysign(inf, x)
     except ValueError:
         return outward, True
     if math.isinf(value) or math.isnan(value):

@@ -124,7 +124,7 @@ class Interval:
 
     def reciprocal(self) -> Interval:
         """The numbers 1/x for x ≠ 0."""
-        if not (self.is_nonnegative or self.is_nonpositive):
+        if self.value == 0 or not (self.is_nonnegative or self.is_nonpositive):
             return FREE
         if self.is_nonpositive:
             return -((-self).reciprocal())
