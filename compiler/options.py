@@ -1,0 +1,108 @@
+"""``using`` and ``derivative``: names, options and their constant values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from karush.compiler import form_messages
+from karush.compiler.context import Context
+from karush.compiler.model import Choice
+from karush.dsl import ast
+
+OptionValue = float | int | bool | str
+
+COMMON = ("tol", "max_iter")
+
+SOLVERS: Mapping[str, tuple[str, ...]] = {
+    "ipm": (*COMMON, "mu_final", "refine"),
+    "active_set": COMMON,
+    "pdhg": (*COMMON, "restart"),
+    "proximal_gradient": (*COMMON, "accelerate"),
+    "mirror_descent": COMMON,
+    "block_coordinate": COMMON,
+    "sinkhorn": COMMON,
+    "newton": COMMON,
+    "anderson": (*COMMON, "memory"),
+    "bfgs": COMMON,
+    "lbfgs": (*COMMON, "memory"),
+    "gauss_newton": COMMON,
+    "levenberg_marquardt": COMMON,
+}
+"""Families of solvers with their options."""
+
+DERIVATIVES: Mapping[str, tuple[str, ...]] = {
+    "implicit": ("linear", "active"),
+    "unroll": ("steps", "checkpoint"),
+    "one_step": (),
+    "piggyback": ("steps",),
+}
+"""Methods of differentiation with their options."""
+
+
+def resolve_using(context: Context, node: ast.Using) -> Choice | None:
+    """``using ipm(tol = 1e-8)``."""
+    if node.name not in SOLVERS:
+        context.report(form_messages.unknown_solver(node, SOLVERS))
+        return None
+    options = _options(context, node.name, node.options, SOLVERS[node.name])
+    return None if options is None else Choice(node.name, options, node.span)
+
+
+def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
+    """``derivative implicit(active = 1e-6)``."""
+    if node.name not in DERIVATIVES:
+        context.report(form_messages.unknown_derivative(node, (*DERIVATIVES, "rule")))
+        return None
+    options = _options(context, node.name, node.options, DERIVATIVES[node.name])
+    return None if options is None else Choice(node.name, options, node.span)
+
+
+def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float]:
+    """``derivative rule(relu = 0.5)``: atom to the element of its derivative at a tie."""
+    rules: dict[str, float] = {}
+    for option in node.options:
+        value = constant_value(option.value)
+        if option.name is None or context.session.library.atom(option.name) is None:
+            context.report(form_messages.rule_of_unknown_atom(option, context))
+        elif isinstance(value, (bool, str)) or value is None:
+            context.report(form_messages.option_value(option, "a number"))
+        elif option.name in rules:
+            context.report(form_messages.option_twice(option))
+        else:
+            rules[option.name] = float(value)
+    return rules
+
+
+def _options(
+    context: Context, name: str, given: tuple[ast.Argument, ...], known: tuple[str, ...]
+) -> dict[str, OptionValue] | None:
+    found: dict[str, OptionValue] = {}
+    sound = True
+    for option in given:
+        value = constant_value(option.value)
+        finding = None
+        if option.name is None or option.name not in known:
+            finding = form_messages.unknown_option(option, name, known)
+        elif option.name in found:
+            finding = form_messages.option_twice(option)
+        elif value is None:
+            finding = form_messages.option_value(option, "a number, a truth value or a word")
+        if finding is not None or value is None or option.name is None:
+            if finding is not None:
+                context.report(finding)
+            sound = False
+            continue
+        found[option.name] = value
+    return found if sound else None
+
+
+def constant_value(node: ast.Expr) -> OptionValue | None:
+    """The plain value of an option; None where it is none."""
+    match node:
+        case ast.Number() | ast.Boolean() | ast.String():
+            return node.value
+        case ast.Name():
+            return node.id
+        case ast.Unary(operator="-" | "+" as sign, operand=ast.Number(value=value)):
+            return -value if sign == "-" else value
+    return None
