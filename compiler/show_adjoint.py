@@ -28,6 +28,7 @@ from karush.compiler.model import (
     VarValue,
 )
 from karush.compiler.show_terms import Symbol, Term, apply, divided, has_var, inner, scaled, times
+from karush.compiler.show_text import ATOM, Printer
 
 SYMMETRIC_SETS = frozenset({"sym", "psd", "pd"})
 
@@ -53,7 +54,7 @@ class Gradient:
 
     def element(self, node: Apply) -> Symbol:
         """A symbol for an element of the subdifferential of an atom at its argument, noted with its meaning."""
-        meaning = f"∂{node.atom}({' '.join(node.arguments[0].span.text.split())})"
+        meaning = f"∂{Printer().show(node, ATOM)}"
         known = {text: name for name, text in self.elements.items()}
         name = known.get(meaning) or f"s{len(self.elements) + 1}"
         self.elements[name] = meaning

@@ -154,5 +154,5 @@ def join(lines: list[Line]) -> str:
         guard = f"[{line.guard}] " if line.guard else ""
         sign = "− " if line.coefficient < 0 else "+ "
         parts.append(f"{sign}{guard}{text}")
-    text = " ".join(parts)
-    return text.removeprefix("+ ") if text else "0"
+    text = " ".join(parts).removeprefix("+ ")
+    return "−" + text[2:] if text.startswith("− ") else text or "0"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from karush.compiler.dependence import walk
-from karush.compiler.model import Apply, Constant, Expr, Kind, VarValue
+from karush.compiler.model import Apply, Constant, Expr, Kind, SizeValue, VarValue
 from karush.dsl.source import Span
-from karush.stdlib.shape import Shape
+from karush.stdlib.shape import Shape, Size
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,9 @@ def divided(term: Term, factor: Expr) -> Term:
             return replace(term, coefficient=term.coefficient / float(value))
         case Apply(atom="multiply", arguments=(a, b)):
             return divided(divided(term, a), b)
+        case SizeValue(size=Size(terms=((monomial, coefficient),))) if coefficient != 1 and monomial:
+            rest = SizeValue(Size(((monomial, 1),)), shape=(), kind=Kind.INTEGER, span=factor.span)
+            return divided(replace(term, coefficient=term.coefficient / coefficient), rest)
     return replace(term, under=(*term.under, factor))
 
 

@@ -98,10 +98,7 @@ class Printer:
             case Apply():
                 return self.application(expr)
             case Subscript():
-                items = ", ".join(
-                    self.item(item, size) for item, size in zip(expr.items, expr.value.shape, strict=True)
-                )
-                return f"{self.show(expr.value, ATOM)}[{items}]", ATOM
+                return f"{self.show(expr.value, ATOM)}[{self.items(expr)}]", ATOM
             case Comprehension():
                 return f"[{self.show(expr.body)} : {self.binders(expr.binders)}]", ATOM
             case Reduce():
@@ -137,7 +134,9 @@ class Printer:
         return (f"{left} − {right[1:]}" if right.startswith("−") else f"{left} + {right}"), SUM
 
     def subtract(self, arguments: tuple[Expr, ...]) -> tuple[str, int]:
-        """``a − b``."""
+        """``a − b``; a negative b is added."""
+        if isinstance(arguments[1], Apply) and arguments[1].atom == "negate":
+            return self.add((arguments[0], *arguments[1].arguments))
         return f"{self.show(arguments[0], SUM)} − {self.show(arguments[1], PRODUCT)}", SUM
 
     def negate(self, arguments: tuple[Expr, ...]) -> tuple[str, int]:
@@ -146,6 +145,8 @@ class Printer:
 
     def multiply(self, arguments: tuple[Expr, ...]) -> tuple[str, int]:
         """A dot between scalars and arrays, a circle between arrays (entry by entry)."""
+        if isinstance(arguments[0], Constant):
+            return " ".join(self.show(a, PRODUCT) for a in arguments), PRODUCT
         sign = "∘" if all(rank_of(a) for a in arguments) else "·"
         return f" {sign} ".join(self.show(a, PRODUCT) for a in arguments), PRODUCT
 
@@ -182,6 +183,13 @@ class Printer:
     def binders(self, binders: tuple[Binder, ...]) -> str:
         """``i ∈ n, t ∈ 1..T-1``."""
         return ", ".join(f"{b.name} ∈ {show_range(b)}" for b in binders)
+
+    def items(self, expr: Subscript) -> str:
+        """What stands within brackets; whole axes at the end are left out."""
+        shown = [self.item(item, size) for item, size in zip(expr.items, expr.value.shape, strict=False)]
+        while len(shown) > 1 and shown[-1] == ":":
+            shown.pop()
+        return ", ".join(shown)
 
     def item(self, item: At | Range, axis: Size) -> str:
         """One index within brackets."""
