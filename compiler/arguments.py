@@ -139,6 +139,15 @@ def check_index_arguments(
     return True
 
 
+def trust_index_arguments(context: Context, callee: Callee, values: Mapping[str, Expr]) -> None:
+    """Take arguments declared ``in index(k)`` for such, where the call was checked when it was resolved."""
+    for item in callee.header:
+        declared = index_size(item)
+        size = find_size(context, declared) if declared is not None else None
+        if size is not None:
+            context.session.index_sizes[values[item.name]] = size
+
+
 def index_size(item: ast.Declaration) -> ast.Expr | None:
     """The k of ``in index(k)`` in a declaration."""
     match item.set:

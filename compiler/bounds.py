@@ -20,7 +20,6 @@ from karush.compiler.model import (
     Constant,
     Expr,
     Named,
-    ParamValue,
     SizeValue,
     Subscript,
 )
@@ -56,6 +55,8 @@ class Bounds:
 
     def form(self, expr: Expr) -> Size | None:
         """The polynomial of an integer expression; None where it is none, or where nothing bounds an ingredient."""
+        if expr in self.index_sizes:
+            return self._index_token(expr, expr)
         match expr:
             case Constant(value=int() as value) if not isinstance(value, bool):
                 return Size.constant(value)
@@ -65,8 +66,6 @@ class Bounds:
                 return self._binder_token(expr.binder)
             case Named():
                 return self.form(expr.value)
-            case ParamValue():
-                return self._index_token(expr, expr)
             case Subscript():
                 return self._subscript_form(expr)
             case Comprehension():
