@@ -75,7 +75,7 @@ def classify(model: Model, facts: Facts, library: Library) -> Classification:
     wrong = offenders(model, facts)
     reduced = _whole(model, facts)
     name = _class_name(reduced, bool(wrong))
-    warnings = [nonconvex(offender, facts, model) for offender in wrong]
+    warnings = [nonconvex(wrong, facts, model)] if wrong else []
     missing = [] if found or name in AVAILABLE else [_missing(name, model, facts, wrong[0].expr if wrong else None)]
     return Classification(
         name,

@@ -20,7 +20,7 @@ INTERVALS_BELOW = {"nonneg": Curvature.CONCAVE, "nonpos": Curvature.CONVEX}
 class Offender:
     """A part with the wrong curvature: what it must be, and the rule that it breaks in words.
 
-    ``sum`` is the sum of two whose second part it is, where it is one.
+    ``sum`` is the sum of two that it is a part of, where it is one.
     """
 
     expr: Expr
@@ -82,10 +82,10 @@ def _search(facts: Facts, expr: Expr, wanted: Curvature, rule: str, sum_: Apply 
         return
     match expr:
         case Apply(atom="add", arguments=(a, b)):
-            yield from _search(facts, a, wanted, rule, None)
+            yield from _search(facts, a, wanted, rule, expr)
             yield from _search(facts, b, wanted, rule, expr)
         case Apply(atom="subtract", arguments=(a, b)):
-            yield from _search(facts, a, wanted, rule, None)
+            yield from _search(facts, a, wanted, rule, expr)
             yield from _search(facts, b, -wanted, _turned(rule, wanted), expr)
         case Apply(atom="negate", arguments=(a,)) if curvature is Curvature.UNKNOWN:
             yield from _search(facts, a, -wanted, _turned(rule, wanted), None)
@@ -111,16 +111,21 @@ def _turned(rule: str, wanted: Curvature) -> str:
 # ---------------------------------------------------------------- messages
 
 
-def nonconvex(offender: Offender, facts: Facts, model: Model) -> Diagnostic:
-    """W0501."""
-    label = f"{offender.curvature.value}, but {offender.rule}"
-    why = facts.explain(offender.expr)
+def nonconvex(found: list[Offender], facts: Facts, model: Model) -> Diagnostic:
+    """W0501: the first part with the wrong curvature, and where the others are."""
+    first, *others = found
+    word = "not affine" if first.wanted is EITHER else first.curvature.value
+    why = facts.explain(first.expr, first.wanted)
+    notes = [("why", "; ".join(why))] if why else []
+    if others:
+        lines = sorted({offender.expr.span.line for offender in others})
+        notes.append(("note", f"more such terms on line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"))
     return Diagnostic(
         "W0501",
         "the problem is not convex, as written",
-        (Label(offender.expr.span, label),),
-        (("why", "; ".join(why)),) if why else (),
-        (Fix("     or: ".join([*_repairs(offender, model), LOCAL])),),
+        (Label(first.expr.span, f"{word}, but {first.rule}"),),
+        tuple(notes),
+        (Fix("     or: ".join([*_repairs(first, model), LOCAL])),),
         Severity.WARNING,
     )
 
@@ -134,8 +139,10 @@ def _repairs(offender: Offender, model: Model) -> list[str]:
         return []
     if offender.sum is not None:
         left, right = offender.sum.arguments
-        sign = "-" if offender.sum.atom == "add" else "+"
-        return [f"{text_of(left)} {sign} {_in_parentheses(right)}"]
+        plus, minus = ("+", "-") if offender.sum.atom == "add" else ("-", "+")
+        if offender.expr is right:
+            return [f"{text_of(left)} {minus} {_in_parentheses(right)}"]
+        return [f"-{_in_parentheses(left)} {plus} {_in_parentheses(right)}"]
     objective = model.objective
     if objective is not None and offender.expr is objective.value:
         other = "maximize" if objective.sense == "minimize" else "minimize"

@@ -92,30 +92,31 @@ class Facts(Mapping[Expr, Fact]):
         ]
         return f", for {', '.join(said)}" if said else ""
 
-    def explain(self, expr: Expr, limit: int = 4) -> tuple[str, ...]:
-        """Why the curvature of an expression is as it is: of an unknown one the causes, else the steps."""
-        unknown = self[expr].curvature is Curvature.UNKNOWN
+    def explain(self, expr: Expr, wanted: Curvature | None = None, limit: int = 4) -> tuple[str, ...]:
+        """Why the curvature of an expression is as it is.
+
+        Of an unknown one, or where it should be affine (``wanted``), the innermost causes; else every step.
+        """
+        unknown = self[expr].curvature is Curvature.UNKNOWN and wanted is not Curvature.AFFINE
+        causes = unknown or wanted is Curvature.AFFINE
         found: list[str] = []
         stack: list[tuple[Expr, bool]] = [(expr, False)]
         seen: set[Expr] = set()
         while stack and len(found) < limit:
             node, ready = stack.pop()
-            fact = self[node]
+            reason = self[node].reason
             if ready:
-                if fact.reason is not None and fact.reason not in found:
-                    found.append(fact.reason)
-                continue
-            below = [c for c in children(node) if c in self.table and not self._settled(c, unknown)]
-            if node not in seen:
+                found += [reason] if reason is not None and reason not in found else []
+            elif node not in seen:
                 seen.add(node)
-                deepest = not (unknown and below)
-                stack.extend([(node, True)] if deepest else [])
-                stack.extend((child, False) for child in below)
+                below = [c for c in children(node) if c in self.table and not self._settled(c, unknown)]
+                stack += [] if causes and below else [(node, True)]
+                stack += [(child, False) for child in below]
         return tuple(found)
 
-    def _settled(self, expr: Expr, unknown: bool) -> bool:
-        """Has this part nothing to say?"""
-        curvature = self[expr].curvature
+    def _settled(self, part: Expr, unknown: bool) -> bool:
+        """Has this part nothing to say about the curvature of the whole?"""
+        curvature = self[part].curvature
         return curvature is not Curvature.UNKNOWN if unknown else curvature.is_affine
 
 

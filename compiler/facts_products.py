@@ -91,7 +91,7 @@ def multiply(facts: Facts, node: Apply, base: Fact, sameness: Sameness) -> Fact:
         return scaled(facts, found, constant, facts[constant].interval, varying)
     first, second = factored(facts, a), factored(facts, b)
     if not is_square and not sameness.same(first.core, second.core):
-        said = f"`{text_of(a)} * {text_of(b)}` multiplies two parts that both depend on unknowns"
+        said = f"`{text_of(node)}` multiplies two parts that both depend on unknowns"
         return unknown(found, said)
     multiplier = _ONE if is_square else first.multiplier * second.multiplier
     core = left if is_square else facts[first.core]

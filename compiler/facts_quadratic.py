@@ -32,7 +32,7 @@ def matmul(facts: Facts, node: Apply, base: Fact, sameness: Sameness) -> Fact:
         return scaled(facts, found, constant, facts[constant].interval, varying)
     form = next(_quadratic_forms(facts, sameness, a, b), None) if not node.shape else None
     if form is None:
-        said = f"`{text_of(a)} @ {text_of(b)}` multiplies two parts that both depend on unknowns"
+        said = f"`{text_of(node)}` multiplies two parts that both depend on unknowns"
         return unknown(found, said)
     return _quadratic(facts, found, node, form)
 
