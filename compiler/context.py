@@ -29,8 +29,8 @@ class Block:
     unavailable: list[tuple[str, Span]] = field(default_factory=list)
 
     def postpone(self, what: str, span: Span) -> None:
-        """Note a feature that is typed but cannot be solved yet, once per wording and place."""
-        if (what, span) not in self.unavailable:
+        """Note a feature that is typed but cannot be solved yet; the first place of each is kept."""
+        if all(noted != what for noted, _ in self.unavailable):
             self.unavailable.append((what, span))
 
 

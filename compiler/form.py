@@ -7,6 +7,7 @@ from karush.compiler.dependence import walk
 from karush.compiler.draft import Draft, dual_in, var_in
 from karush.compiler.model import Complementarity, Constraint, Expr, InSet, Relation, VarValue
 from karush.compiler.structure import entries
+from karush.compiler.symbols import PoisonSymbol
 from karush.dsl import ast
 from karush.stdlib.shape import Size
 
@@ -40,7 +41,7 @@ def _objective_and_vars(draft: Draft) -> None:
     has_vars = bool(draft.vars) or _failed_vars(draft)
     if not draft.complete:
         return
-    if goal is None and has_vars:
+    if goal is None and draft.vars:
         context.report(form_messages.vars_without_objective(tuple(draft.vars.values()), draft.inner))
     if goal is not None and not has_vars:
         context.report(form_messages.objective_without_vars(goal))
@@ -56,7 +57,7 @@ def _objective_and_vars(draft: Draft) -> None:
 
 def _failed_vars(draft: Draft) -> bool:
     """Whether a name of this scope is poison: it may have been a var."""
-    return any(type(s).__name__ == "PoisonSymbol" for s in draft.context.scope.names.values())
+    return any(isinstance(s, PoisonSymbol) for s in draft.context.scope.names.values())
 
 
 def _duals(draft: Draft) -> None:

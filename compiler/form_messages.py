@@ -278,9 +278,3 @@ def unknown_module(node: ast.Import, known: Sequence[str]) -> Diagnostic:
     """E0208."""
     name = ".".join(node.module or ())
     return error("E0208", f"there is no library module `{name}`", (Label(node.span),), f"modules: {listed(known)}")
-
-
-def not_available(what: str, span: Span) -> Diagnostic:
-    """E0190."""
-    label = Label(span, "checked, but not solved yet")
-    return error("E0190", f"{what} is not available yet", (label,), "write the model without it for now")

@@ -261,7 +261,7 @@ def constraint(draft: Draft, node: ast.Constraint) -> None:
         if node.label is not None:
             context.block.broken_labels.add(node.label)
         return
-    if isinstance(found, Complementarity):
+    if isinstance(found, Complementarity) and "objective" not in draft.first:
         context.block.postpone("`perp`", node.span)
     info = label_of(found)
     if info is not None and not draft.label(LabelInfo(info.name, span, info.shape, info.sides)):

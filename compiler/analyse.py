@@ -1,0 +1,70 @@
+"""The front half of the compiler on one screen: text to typed model, facts, class and findings. No JAX, no NumPy.
+
+    text ──parse──▶ Module ──resolve──▶ Model ──derive_facts──▶ Facts ──classify──▶ Classification
+
+Every stage gives what it could make and its findings; the last two run only on a model without errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from karush.compiler.classify import Classification, classify
+from karush.compiler.fact import Facts
+from karush.compiler.facts import derive_facts
+from karush.compiler.library import Library, load_library
+from karush.compiler.model import Model
+from karush.compiler.resolve import extend_library, resolve
+from karush.dsl import ast
+from karush.dsl.diagnostics import Diagnostic, Severity
+from karush.dsl.parse import parse
+from karush.dsl.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What is known of a text without data.
+
+    ``model`` is None where an error stands in the way of one; ``facts`` and ``classification`` then are too. A model may
+    come with errors all the same, when its class cannot be solved yet. ``library`` holds the atoms and sets of the
+    package and those that the file declares. ``diagnostics`` are in the order of the text.
+    """
+
+    module: ast.Module
+    library: Library
+    model: Model | None
+    facts: Facts | None
+    classification: Classification | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a finding is an error."""
+        return any(d.severity is Severity.ERROR for d in self.diagnostics)
+
+
+def analyse(source: Source) -> Analysis:
+    """Everything that the text alone tells."""
+    module, unread = parse(source)
+    base = load_library()
+    library = extend_library(module, base)
+    model, unresolved = resolve(module, base, complete=not unread)
+    findings = [*unread, *unresolved]
+    if model is None or any(d.severity is Severity.ERROR for d in findings):
+        return Analysis(module, library, None, None, None, in_order(findings))
+    facts = derive_facts(model, library)
+    classification = classify(model, facts, library)
+    findings += classification.diagnostics
+    return Analysis(module, library, model, facts, classification, in_order(findings))
+
+
+def analyse_text(text: str, name: str = "<string>") -> Analysis:
+    """``analyse`` of a text that is no file."""
+    return analyse(Source(name, text))
+
+
+def in_order(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Findings by their places, each said once."""
+    distinct = {(f.code, f.labels[0].span if f.labels else None): f for f in reversed(list(findings))}
+    return tuple(sorted(distinct.values(), key=lambda f: f.labels[0].span.start if f.labels else 0))
