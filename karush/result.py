@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import IntEnum
 from typing import Any
 
 import jax
 import numpy as np
 
+from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
 
 LINES, WIDTH = 12, 76
@@ -79,6 +81,20 @@ class Record(Mapping[str, Any]):
 
 
 @jax.tree_util.register_pytree_with_keys_class
+class EvidenceRecord(Record):
+    """The evidence of a derivative; ``primal``, ``dual`` and ``objective`` are a `DerivativeStatus` each."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        return readable(value, DerivativeStatus) if name in ("primal", "dual", "objective") else value
+
+    def __repr__(self) -> str:
+        words = (f"{name}={show_word(getattr(self, name))}" for name in ("primal", "dual", "objective"))
+        rest = {name: value for name, value in self.items() if name in ("rank", "sigma_min", "gap")}
+        return f"derivative({', '.join(words)}, {repr(Record(rest))[1:]}"
+
+
+@jax.tree_util.register_pytree_with_keys_class
 class Result:
     """The solution of a model.
 
@@ -97,7 +113,7 @@ class Result:
         if name in self._values:
             return self._values[name]
         if name == "status":
-            return readable_status(self._fields["status"])
+            return readable(self._fields["status"], Status)
         if name in self._fields:
             return self._fields[name]
         raise AttributeError(f"no value {name!r}; there are: {', '.join([*self._values, *self._fields])}")
@@ -109,9 +125,7 @@ class Result:
         return [*super().__dir__(), *self._values, *self._fields]
 
     def __repr__(self) -> str:
-        status = readable_status(self._fields["status"])
-        word = status.word if isinstance(status, Status) else show_array(status)
-        lines = [f"{self._model}: {word}"]
+        lines = [f"{self._model}: {show_word(self.status)}"]
         if self._fields.get("objective") is not None:
             lines[0] += f", objective {show_array(self._fields['objective'])}"
         for name, value in self._values.items():
@@ -140,8 +154,13 @@ class Result:
         )
 
 
-def readable_status(status: Any) -> Any:
-    """A `Status` (an int with a name) where the status is one known number, else the array."""
-    if is_concrete(status) and np.ndim(status) == 0 and int(status) in set(Status):
-        return Status(int(status))
+def readable(status: Any, words: type[IntEnum]) -> Any:
+    """A member of ``words`` (an int with a name) where the status is one known number, else the array."""
+    if is_concrete(status) and np.ndim(status) == 0 and int(status) in set(words):
+        return words(int(status))
     return status
+
+
+def show_word(status: Any) -> str:
+    """The name of a status, or its array."""
+    return status.name.lower() if isinstance(status, IntEnum) else show_array(status)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from karush import __version__
 from karush.cli.exits import INTERRUPTED, PIPE_CLOSED, USAGE
 
 VERBS = {
@@ -58,7 +59,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="karush", message="karush %(version)s")
+@click.version_option(__version__, message="karush %(version)s")
 def karush() -> None:
     """Differentiable optimisation: check, solve, differentiate and compile .opt models."""
 

@@ -19,6 +19,7 @@ from karush.data.labels import Aligned, align, resolve_labels
 from karush.data.sizes import check_conditions, check_ranks, infer_sizes
 from karush.data.values import check_numbers, check_set
 from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.spelling import closest
 
 
 def bind(model: Model, reading: Reading) -> Binding | list[Diagnostic]:
@@ -56,7 +57,7 @@ def bind(model: Model, reading: Reading) -> Binding | list[Diagnostic]:
 def unheard(model: Model, reading: Reading) -> set[str]:
     """The params for which no value was even tried: neither under their name nor under one that is a slip of it."""
     named = {entry.name for entry in (*reading.values, *reading.refused)}
-    slips = {findings.closest(name, model.params) for name in named if name not in model.params}
+    slips = {closest(name, model.params) for name in named if name not in model.params}
     return set(model.params) - named - slips
 
 
@@ -131,6 +132,9 @@ def check_entries(
             params[given.name] = checked.value
     known = {name: np.asarray(given.value) for name, given in concrete.items()}
     for name, given in concrete.items():
+        use = model.params[name].set
+        if given.checked and (use is None or not use.arguments):
+            continue
         violation = check_set(model.params[name], given, known, dims)
         if violation is not None:
             found.append(violation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from karush.compiler.model import Dim, Model, Param
 from karush.data.given import Given, Refused
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Span
+from karush.dsl.spelling import closest
 from karush.stdlib.shape import Size, show_shape
 
 SHOWN = 8
@@ -21,22 +22,6 @@ def top_of(model: Model) -> Span:
     """A place for what has no declaration of its own: the first param, or the start of the file."""
     first = next(iter(model.params.values()), None)
     return first.span if first is not None else Span(model.source, 0, min(1, len(model.source.text)))
-
-
-def distance(a: str, b: str) -> int:
-    """The edit distance of two names (insert, delete, replace)."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        previous, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[len(b)]
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name at edit distance at most 2, if there is one."""
-    near = sorted((distance(name, other), other) for other in known if abs(len(other) - len(name)) <= 2)
-    return near[0][1] if near and near[0][0] <= min(2, len(name) - 1) else None
 
 
 def listed(names: Sequence[str]) -> str:

@@ -41,7 +41,8 @@ class Given:
     ``value`` is an array with entries of kind float, integer, bool, or object (text among the entries); under
     ``traced`` it is anything with a ``shape`` and ``dtype``. ``labels`` has one entry an axis, None where the
     axis has no labels. A ``table`` is a matrix from a CSV whose true number of axes only its param tells.
-    ``priority`` is higher for what wins over other sources (``-p``, keyword arguments).
+    ``priority`` is higher for what wins over other sources (``-p``, keyword arguments). ``checked`` says that this very
+    array passed as a value of this param before.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Given:
     table: bool = False
     traced: bool = False
     priority: int = 0
+    checked: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

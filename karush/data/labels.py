@@ -13,6 +13,7 @@ from karush.data.given import Given, Pattern
 from karush.data.sizes import bare_name
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Span
+from karush.dsl.spelling import closest
 from karush.stdlib.shape import Size
 
 
@@ -101,7 +102,7 @@ def move_pattern(pattern: Pattern | None, axis: int, order: np.ndarray) -> Patte
 
 def expected_label(entry: str, names: Sequence[str], size: Size) -> str:
     """What could stand where ``entry`` is no label."""
-    near = findings.closest(entry, names)
+    near = closest(entry, names)
     if near is not None:
         return f'did you mean "{near}"?'
     if names:

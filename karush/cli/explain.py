@@ -1,0 +1,98 @@
+"""``karush explain``: the page of an error code, or what a model is and why."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from karush.cli.exits import DONE
+from karush.cli.options import Verb, later
+from karush.cli.session import open_model, usage
+from karush.compiler.analyse import Analysis
+from karush.dsl.code import Code
+from karush.dsl.codes import CODES
+from karush.dsl.spelling import closest
+
+CODE = re.compile(r"[EWR]\d{4}", re.IGNORECASE)
+
+
+@click.command(cls=Verb, help="Explain an error code (E0301), or the class, solver and derivatives of a model.")
+@click.argument("subject", metavar="CODE|FILE")
+@later("-d", "--data", help="Explain with these data.")
+@later("--infeasible", flag=True, help="Say what to relax.")
+def explain(subject: str) -> int:
+    """A code's page, or a file's explanation."""
+    if CODE.fullmatch(subject) and not Path(subject).exists():
+        click.echo(page(subject.upper()), nl=False)
+    elif subject == "-" or Path(subject).exists():
+        click.echo(explain_file(open_model(subject)), nl=False)
+    else:
+        raise usage(f"{subject!r} is neither a file nor a code such as E0301")
+    return DONE
+
+
+def page(code: str) -> str:
+    """The page of a code: what, why, what to type, the smallest file that shows it."""
+    entry = CODES.get(code)
+    if entry is None:
+        near = closest(code, CODES)
+        raise usage(f"there is no code {code}" + (f"; did you mean {near}?" if near else f" ({', '.join(CODES)})"))
+    return show_page(entry)
+
+
+def show_page(entry: Code) -> str:
+    """A page as text."""
+    lines = [f"{entry.code}: {entry.title}", "", entry.why, "", f"Instead: {entry.repair}"]
+    for title, text in (("For example", entry.trigger), ("Mended", entry.mended)):
+        if text is not None:
+            lines += ["", f"{title}:", *(f"    {line}" for line in text.rstrip().splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def explain_file(analysis: Analysis) -> str:
+    """Class, convexity and its reasons, solver, and what the derivatives are."""
+    kind, model = analysis.classification, analysis.model
+    assert kind is not None and model is not None
+    lines = [f"{model.name}: {kind.problem_class}"]
+    if kind.convex is not None:
+        lines.append(f"{'convex' if kind.convex else 'not convex'}, because")
+    lines += [f"  {reason}" for reason in kind.reasons]
+    if kind.graph_atoms:
+        names = dict.fromkeys(" ".join(node.span.text.split()) for node in kind.graph_atoms)
+        lines += ["replaced by their graph forms", *(f"  {name}" for name in names)]
+    lines += ["solver", *(f"  {line}" for line in SOLVER[kind.problem_class])]
+    lines += ["derivatives", *(f"  {line}" for line in DERIVATIVES[kind.problem_class])]
+    return "\n".join(lines) + "\n"
+
+
+SOLVER = {
+    "FUNCTION": ("none: the outputs are computed directly",),
+    "LP": ("ipm, a homogeneous interior point with an active-set refinement: the problem is linear",),
+    "QP": (
+        "active_set, a dual active-set method, where the program is small;",
+        "ipm, a homogeneous interior point, where it is larger or the quadratic term is singular",
+        "(which one is known with the sizes: `karush run -v` says it with its reason)",
+    ),
+}
+DERIVATIVES = {
+    "FUNCTION": (
+        "exact, by the chain rule: outputs are unique where every function in them is differentiable",
+        "conservative at a tie (relu at 0, max of equal entries): one element, by the stated rule",
+    ),
+    "LP": (
+        "objective: unique where the multipliers are, by the envelope formula, also where x is not unique",
+        "vars and lets: unique at a vertex with strict complementarity, conservative where a row is weakly active,",
+        "  undefined where the solution is not unique",
+        "duals: unique where they are determined by the active rows",
+    ),
+    "QP": (
+        "objective: unique where the multipliers are, by the envelope formula",
+        "vars and lets: unique where no row is weakly active, conservative where one is,",
+        "  undefined where the solution is not unique (a singular quadratic term)",
+        "duals: unique where the gradients of the active rows are independent",
+    ),
+}
+
+COMMANDS = {"explain": explain}

@@ -1,0 +1,220 @@
+"""A model as a Python object: a differentiable function from params to a `Result`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from karush.compiler.analyse import Analysis, analyse
+from karush.compiler.lower import Compiled
+from karush.compiler.model import Kind, Model
+from karush.compiler.outcome import Outcome
+from karush.compiler.pipeline import compile_model
+from karush.compiler.show import show_interface, show_ir, show_math
+from karush.compiler.show_kkt import show_kkt
+from karush.data.bind import bind
+from karush.data.given import Binding, Reading
+from karush.data.objects import Memory, read_object
+from karush.dsl.diagnostics import Severity
+from karush.dsl.source import Source
+from karush.errors import ModelError
+from karush.result import EvidenceRecord, Record, Result, is_traced
+from karush.solvers.protocol import Settings
+
+SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir}
+SWITCH = 'jax.config.update("jax_enable_x64", True)'
+
+
+class PrecisionWarning(UserWarning):
+    """A model runs in single precision because JAX's 64-bit types are off."""
+
+
+def load(path: str | os.PathLike[str]) -> Problem:
+    """The model in a ``.opt`` file; `ModelError` with the findings if it holds errors, OSError if it is not there."""
+    file = Path(path)
+    if file.is_dir():
+        file = file / "model.opt"
+    return from_source(Source(str(file), file.read_text(encoding="utf-8-sig")))
+
+
+def loads(text: str, name: str = "<string>") -> Problem:
+    """The model in a text; `ModelError` with the findings if it holds errors."""
+    return from_source(Source(name, text))
+
+
+def from_source(source: Source) -> Problem:
+    """The model in a source."""
+    analysis = analyse(source)
+    if analysis.model is None or any(d.severity is Severity.ERROR for d in analysis.diagnostics):
+        raise ModelError(analysis.diagnostics)
+    return Problem(analysis)
+
+
+def precision(dtype: str | None) -> Any:
+    """The floating type of a model: ``"f32"``, ``"f64"``, or by default what JAX's x64 switch says.
+
+    In the default, single precision is said once per process in a `PrecisionWarning`.
+    """
+    wide = bool(jax.config.read("jax_enable_x64"))
+    if dtype not in (None, "f32", "f64"):
+        raise ValueError(f'dtype is "f32" or "f64", not {dtype!r}')
+    if dtype == "f64" and not wide:
+        raise ValueError(f'dtype="f64" needs JAX\'s 64-bit types: {SWITCH}')
+    if dtype is None and not wide:
+        warnings.warn(f"karush runs in single precision; for double: {SWITCH}", PrecisionWarning, stacklevel=1)
+    return jnp.float64 if wide and dtype != "f32" else jnp.float32
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The compiled model for some data, and the arrays to call it with."""
+
+    compiled: Compiled
+    arrays: Mapping[str, Any]
+    binding: Binding
+
+    def run(self) -> Outcome:
+        """The outcome."""
+        return self.compiled.jitted(self.arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A model: call it with its params (and sizes) by keyword; a pytree of JAX arrays comes back.
+
+    Concrete values are checked once per array (E04xx in a `ModelError`), traced ones are trusted. One program is
+    compiled for every set of sizes, and kept. Composes with jit, vmap, grad, jacfwd, jacrev, hessian.
+    """
+
+    analysis: Analysis
+    settings: Settings = field(default_factory=Settings)
+    dtype: str | None = None
+    memory: Memory = field(default_factory=Memory, repr=False)
+    programs: dict[Any, Compiled] = field(default_factory=dict, repr=False)
+
+    @property
+    def model(self) -> Model:
+        """The typed model."""
+        assert self.analysis.model is not None
+        return self.analysis.model
+
+    def __call__(self, /, **params: Any) -> Result:
+        """The solution for these params."""
+        prepared = self.prepare(params)
+        return as_result(self.model.name, prepared.run())
+
+    def prepare(self, params: Mapping[str, Any]) -> Prepared:
+        """Bind and check the data, and compile for their sizes if that has not been done."""
+        reading = Reading()
+        for name, value in params.items():
+            reading += read_object(name, value, is_traced, self.memory)
+        binding = bind(self.model, reading)
+        if isinstance(binding, list):
+            raise ModelError(binding)
+        for name, value in params.items():
+            if not is_traced(value) and name in self.model.params:
+                self.memory.note(name, value)
+        return self.bound(binding, params)
+
+    def bound(self, binding: Binding, originals: Mapping[str, Any] | None = None) -> Prepared:
+        """The compiled model for checked data; ``originals`` are passed on where they are JAX arrays already."""
+        compiled = self.compile_for(binding.dims)
+        arrays = {}
+        for name, value in binding.params.items():
+            original = (originals or {}).get(name)
+            own = isinstance(original, jax.Array) and not is_traced(original) and original.dtype == compiled.dtype
+            arrays[name] = (
+                value if is_traced(value) else original if own else as_array(self.model, compiled, name, value)
+            )
+        return Prepared(compiled, arrays, binding)
+
+    def compile_for(self, dims: Mapping[str, int]) -> Compiled:
+        """The compiled model for these sizes."""
+        dtype = precision(self.dtype)
+        key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name)
+        if key not in self.programs:
+            self.programs[key] = compile_model(self.analysis, dims, self.settings, dtype)
+        return self.programs[key]
+
+    def with_options(self, **options: Any) -> Problem:
+        """The same model with other options: ``tol``, ``max_iterations``, ``active``, ``solver``, ``dtype``."""
+        dtype = options.pop("dtype", self.dtype)
+        try:
+            settings = replace(self.settings, **options)
+        except TypeError:
+            known = ", ".join((*Settings.__dataclass_fields__, "dtype"))
+            unknown = next(name for name in options if name not in Settings.__dataclass_fields__)
+            raise TypeError(f"there is no option {unknown!r}; the options are {known}") from None
+        return Problem(self.analysis, settings, dtype)
+
+    def show(self, what: str = "math") -> str:
+        """The model in print: ``math``, ``kkt`` (its optimality conditions), ``interface`` or ``ir``."""
+        if what not in SHOWN:
+            raise ValueError(f"show takes one of {', '.join(SHOWN)}, not {what!r}")
+        return SHOWN[what](self.model)
+
+    def __repr__(self) -> str:
+        kind = self.analysis.classification.problem_class if self.analysis.classification else "?"
+        return f"{kind} {self.model.name}({', '.join(self.model.params)}) -> {', '.join(outputs(self.model))}"
+
+
+def outputs(model: Model) -> tuple[str, ...]:
+    """Names of the values: vars, then lets."""
+    return (*model.vars, *model.lets)
+
+
+def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> Any:
+    """A checked value as a NumPy array of the type that the program takes, so that equal shapes never retrace."""
+    real = model.params[name].kind is Kind.REAL
+    return np.asarray(value, compiled.dtype) if real else np.asarray(value)
+
+
+def as_result(name: str, outcome: Outcome) -> Result:
+    """An outcome as the record that users see."""
+    residuals = outcome.residuals
+    statistics = {
+        "iterations": outcome.iterations,
+        "residuals": None
+        if residuals is None
+        else Record({"primal": residuals.primal, "dual": residuals.dual, "gap": residuals.gap}),
+        "conflict": Record(outcome.conflict),
+        "point": outcome.point,
+        "certificate": outcome.certificate,
+    }
+    fields = {
+        "objective": outcome.objective,
+        "status": outcome.status,
+        "dual": Record(outcome.duals),
+        "slack": Record(outcome.slacks),
+        "derivative": as_evidence(outcome),
+        "statistics": Record(statistics),
+    }
+    return Result(name, outcome.values, fields)
+
+
+def as_evidence(outcome: Outcome) -> EvidenceRecord | None:
+    """What is known of the derivative without a direction."""
+    derivative = outcome.derivative
+    if derivative is None:
+        return None
+    evidence = derivative.evidence
+    return EvidenceRecord(
+        {
+            "primal": evidence.primal,
+            "dual": evidence.dual,
+            "objective": evidence.objective,
+            "active": Record(derivative.active),
+            "weakly_active": Record(derivative.weakly_active),
+            "rank": evidence.rank,
+            "sigma_min": evidence.sigma_min,
+            "gap": evidence.gap,
+        }
+    )
