@@ -15,7 +15,7 @@ from lark import Token
 from karush.dsl import layout_errors
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Source
-from karush.dsl.tokens import STATEMENT_WORDS, Lexed, line_of
+from karush.dsl.tokens import CLAUSE_WORDS, STATEMENT_WORDS, Lexed, line_of
 
 MAX_DEPTH = 200
 """How deep brackets, blocks and expressions may nest; every later pass may recurse this deep."""
@@ -26,6 +26,13 @@ MAX_ERRORS = 20
 _CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _CLOSERS = frozenset(_CLOSER.values())
 _BLOCK_WORDS = frozenset({"FN", "MODEL", "ATOM"})
+
+_FOREIGN = {
+    "ATOM": STATEMENT_WORDS,
+    "FN": STATEMENT_WORDS - {"LET", "RETURN"},
+    "MODEL": frozenset({"PARAM", "IMPORT"}),
+}
+"""Statements that cannot stand in the block of a word."""
 
 
 @dataclass
@@ -82,10 +89,17 @@ class _Splitter:
         self.current: Chunk | None = None
         self.blocks: list[tuple[Chunk, list[Chunk]]] = []  # header, and the list that the header stands in
         self.brackets: list[int] = []  # where in the tokens the open brackets of the current statement stand
+        self.deep = False  # brackets nested too deep were reported
         self.forgiven = 0  # closing braces whose opening ones fell victim to an error
 
     def report(self, diagnostic: Diagnostic) -> None:
         self.layout.diagnostics.append(diagnostic)
+
+    def report_depth(self, opener: Token) -> None:
+        """Brackets nested too deep are one finding, however many there are."""
+        if not self.deep:
+            self.report(layout_errors.too_deep(self.source, opener, MAX_DEPTH))
+        self.deep = True
 
     def step(self, position: int) -> int:
         """Take the token at a position; the answer is the position of the next one."""
@@ -95,9 +109,11 @@ class _Splitter:
             return self.step_inside(position, token, first)
         if token.type == "SEMICOLON":
             self.end()
-        elif token.type == "RBRACE" and not (self.current and self.current.broken and self.forgiven):
+        elif token.type == "RBRACE":
             self.close_block(token)
         else:
+            if first and token.type in STATEMENT_WORDS:
+                self.leave_open_blocks(token)
             if self.begins_statement(position, token, first):
                 self.end()
                 self.current = Chunk([], self.lexed.column(token))
@@ -109,10 +125,15 @@ class _Splitter:
         if current is None:
             return True
         if first and self.lexed.column(token) <= current.column:
-            if token.type != "LBRACE" or current.broken or not self.opens_block(current):
+            if token.type != "LBRACE" or current.broken or not self.opens_block(position, current):
                 return True
             self.report(layout_errors.brace_on_next_line(self.source, current.tokens[-1], token))
             return False
+        if first and self.lacks_block(current, token):
+            self.report(layout_errors.brace_missing(self.source, current.first, current.tokens[-1]))
+            current.broken = True
+            self.open_block(current)
+            return True
         if token.type not in STATEMENT_WORDS or not (first or token.type == "SUBJECT_TO"):
             return False
         if token.type == "MAXIMIZE" and self.is_second_half_of_saddle(position, current):
@@ -120,6 +141,12 @@ class _Splitter:
         if not current.broken:
             self.report(layout_errors.statement_within(self.source, token, current.first, first))
         return True
+
+    def lacks_block(self, header: Chunk, token: Token) -> bool:
+        """Whether a statement within the header of a block shows that its ``{`` was forgotten."""
+        if header.broken or header.first.type not in _BLOCK_WORDS or header.tokens[-1].type != "RPAR":
+            return False
+        return token.type in STATEMENT_WORDS or (header.first.type == "ATOM" and token in CLAUSE_WORDS)
 
     def is_second_half_of_saddle(self, position: int, current: Chunk) -> bool:
         following = self.lexed.tokens[position + 1 : position + 2]
@@ -132,27 +159,30 @@ class _Splitter:
         chunk.tokens.append(token)
         if token.type == "SUBJECT_TO" and len(chunk.tokens) == 1:
             self.end()
+        elif token.type == "LBRACE" and self.opens_block(position, chunk):
+            self.open_block(chunk)
         elif chunk.broken:
             self.forgiven += token.type == "LBRACE"
-            self.forgiven -= token.type == "RBRACE"
-        elif token.type == "LBRACE" and self.opens_block(chunk):
-            self.open_block(chunk)
         elif token.type in _CLOSER:
             self.open_bracket(position, token)
         elif token.type in _CLOSERS:
             self.report(layout_errors.nothing_to_close(self.source, token))
             chunk.broken = True
 
-    def opens_block(self, chunk: Chunk) -> bool:
+    def opens_block(self, position: int, chunk: Chunk) -> bool:
+        """Whether a ``{`` begins a block: by the word of its statement, or because it ends its line."""
         first = chunk.first
         in_atom = bool(self.blocks) and self.blocks[-1][0].first.type == "ATOM"
-        return first.type in _BLOCK_WORDS or (in_atom and first == "graph")
+        if first.type in _BLOCK_WORDS or (in_atom and first == "graph"):
+            return True
+        following = self.lexed.tokens[position + 1 : position + 2]
+        return first.type != "SET" and (not following or following[0].line != self.lexed.tokens[position].line)
 
     # ------------------------------------------------------------ blocks
 
     def open_block(self, header: Chunk) -> None:
         if len(self.blocks) >= MAX_DEPTH:
-            self.report(layout_errors.too_deep(self.source, header.tokens[-1], MAX_DEPTH))
+            self.report_depth(header.tokens[-1])
             header.broken = True
             self.forgiven += 1
             return
@@ -161,16 +191,18 @@ class _Splitter:
         self.current = None
 
     def close_block(self, brace: Token) -> None:
-        self.end()
+        if self.forgiven:
+            self.forgiven -= 1
+            return
         if self.blocks:
+            self.end()
             header, self.statements = self.blocks.pop()
             header.tokens.append(brace)
-            self.current = header
-            self.end()
-        elif self.forgiven:
-            self.forgiven -= 1
+            self.statements.append(header)
         else:
             self.report(layout_errors.nothing_to_close(self.source, brace))
+            if self.current is not None:
+                self.current.broken = True
 
     def end(self) -> None:
         """The current statement is complete."""
@@ -178,16 +210,30 @@ class _Splitter:
             self.statements.append(self.current)
         self.current = None
 
+    def leave_open_blocks(self, token: Token) -> None:
+        """Give up blocks that a statement cannot stand in, when its line begins no further right than they do."""
+        while self.blocks:
+            header = self.blocks[-1][0]
+            foreign = token.type in _FOREIGN.get(header.first.type, ())
+            if not foreign or self.lexed.column(token) > header.column:
+                return
+            self.give_up_block()
+
+    def give_up_block(self) -> None:
+        """Report the innermost open block as never closed."""
+        self.end()
+        header, self.statements = self.blocks.pop()
+        if len(self.layout.diagnostics) < MAX_ERRORS and not self.deep:
+            self.report(layout_errors.never_closed(self.source, header.tokens[-1]))
+        header.broken = True
+        self.statements.append(header)
+
     def finish(self) -> None:
         """The end of the file closes everything, with a word about each block that was left open."""
         self.brackets = []
         self.end()
         while self.blocks:
-            header, self.statements = self.blocks.pop()
-            if len(self.layout.diagnostics) < MAX_ERRORS:
-                self.report(layout_errors.never_closed(self.source, header.tokens[-1]))
-            header.broken = True
-            self.statements.append(header)
+            self.give_up_block()
 
     # ------------------------------------------------------------ brackets
 
@@ -195,7 +241,7 @@ class _Splitter:
         """A token within brackets, where line ends do not count."""
         chunk = self.current
         assert chunk is not None
-        if first and token.type in STATEMENT_WORDS:
+        if (first and token.type in STATEMENT_WORDS) or (token.type == "RBRACE" and self.ends_block()):
             return self.give_up_bracket()
         chunk.tokens.append(token)
         if token.type in _CLOSER:
@@ -207,17 +253,21 @@ class _Splitter:
                 self.break_off(chunk)
         return position + 1
 
+    def ends_block(self) -> bool:
+        """Whether a ``}`` within brackets belongs to the block around them."""
+        return bool(self.blocks) and all(self.lexed.tokens[p].type != "LBRACE" for p in self.brackets)
+
     def open_bracket(self, position: int, token: Token) -> None:
         self.brackets.append(position)
         if len(self.brackets) + len(self.blocks) > MAX_DEPTH and self.current is not None:
-            self.report(layout_errors.too_deep(self.source, token, MAX_DEPTH))
+            self.report_depth(token)
             self.break_off(self.current)
 
     def break_off(self, chunk: Chunk) -> None:
         """Read the rest of a statement without looking at its brackets."""
         chunk.broken = True
+        self.forgiven += sum(self.lexed.tokens[position].type == "LBRACE" for position in self.brackets)
         self.brackets = []
-        self.forgiven += sum((t.type == "LBRACE") - (t.type == "RBRACE") for t in chunk.tokens)
 
     def give_up_bracket(self) -> int:
         """Report the outermost open bracket as never closed, and go on at the line after it."""
@@ -230,5 +280,8 @@ class _Splitter:
             position += 1
         after = (t for t in range(len(chunk.tokens)) if line_of(chunk.tokens[t]) > line_of(opener))
         del chunk.tokens[next(after, len(chunk.tokens)) :]
-        self.break_off(chunk)
+        chunk.broken = True
+        self.brackets = []
+        if chunk.tokens[-1].type == "LBRACE" and self.opens_block(position - 1, chunk):
+            self.open_block(chunk)
         return position

@@ -75,6 +75,14 @@ def brace_on_next_line(source: Source, before: Token, brace: Token) -> Diagnosti
     return Diagnostic("E0114", "the `{` of a block stands on the line of its header", (label,), fixes=(fix,))
 
 
+def brace_missing(source: Source, word: Token, before: Token) -> Diagnostic:
+    """A header whose block begins without ``{``."""
+    end = before.end_pos or 0
+    label = Label(Span(source, end, end), "expected `{`")
+    fix = Fix("add ` {`, and a line `}` after the block if there is none", Span(source, end, end), " {")
+    return Diagnostic("E0101", f"the block of `{word}` does not begin with `{{`", (label,), fixes=(fix,))
+
+
 def statement_within(source: Source, word: Token, begun: Token, first_on_line: bool) -> Diagnostic:
     """A keyword that begins statements, where by the layout rule the statement above goes on."""
     labels = (

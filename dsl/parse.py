@@ -54,7 +54,7 @@ class _Reader:
     def statements(self, chunks: list[Chunk], block: Block) -> tuple[ast.Statement, ...]:
         """The statements of a file or a block."""
         found = []
-        for chunk in chunks:
+        for chunk in chunks if block.context != "unknown" else ():
             if len(self.diagnostics) >= MAX_ERRORS:
                 break
             statement = self.statement(chunk, block)
@@ -68,7 +68,7 @@ class _Reader:
 
     def statement(self, chunk: Chunk, block: Block) -> ast.Statement | None:
         """One statement with the block it has, or None after an error."""
-        inner = Block({"FN": "fn", "ATOM": "atom"}.get(chunk.first.type, "model"))
+        inner = Block(_kind_of_block(chunk, block.context))
         body = () if chunk.body is None else self.statements(chunk.body, inner)
         if chunk.broken:
             return None
@@ -116,6 +116,14 @@ class _Reader:
         if isinstance(statement, ast.Fn | ast.ModelBlock | ast.SetDeclaration | ast.AtomDeclaration):
             lines -= {item.span.line for item in statement.header} - {first}
         return "\n".join(docs[line] for line in sorted(lines & docs.keys())) or None
+
+
+def _kind_of_block(chunk: Chunk, context: str) -> str:
+    """What a block holds, by the word before it."""
+    words = {"FN": "fn", "ATOM": "atom", "MODEL": "model"}
+    if chunk.first.type in words:
+        return words[chunk.first.type]
+    return "model" if context == "atom" and chunk.first == "graph" else "unknown"
 
 
 _LEVELS = frozenset({
