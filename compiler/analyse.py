@@ -15,6 +15,7 @@ from karush.compiler.fact import Facts
 from karush.compiler.facts import derive_facts
 from karush.compiler.library import Library, load_library
 from karush.compiler.model import Model
+from karush.compiler.options import solver_fit
 from karush.compiler.resolve import extend_library, resolve
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Severity
@@ -26,8 +27,8 @@ from karush.dsl.source import Source
 class Analysis:
     """What is known of a text without data.
 
-    ``model`` is None where an error stands in the way of one; ``facts`` and ``classification`` then are too. A model may
-    come with errors all the same, when its class cannot be solved yet. ``library`` holds the atoms and sets of the
+    ``model`` is None where an error stands in the way of one; ``facts`` and ``classification`` then are too. A model
+    may come with errors all the same, when its class cannot be solved yet. ``library`` holds the atoms and sets of the
     package and those that the file declares. ``diagnostics`` are in the order of the text.
     """
 
@@ -56,6 +57,9 @@ def analyse(source: Source) -> Analysis:
     facts = derive_facts(model, library)
     classification = classify(model, facts, library)
     findings += classification.diagnostics
+    unfit = solver_fit(model.using, classification.problem_class)
+    if unfit is not None:
+        findings.append(unfit)
     return Analysis(module, library, model, facts, classification, in_order(findings))
 
 

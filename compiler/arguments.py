@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from karush.compiler import index_messages, messages, shape_messages
+from karush.compiler import call_messages, index_messages, shape_messages
 from karush.compiler.context import Context
 from karush.compiler.dimensions import find_shape, find_size, header_sizes
 from karush.compiler.index_messages import IndexUse
@@ -40,18 +40,18 @@ def match_arguments(context: Context, node: ast.Call, callee: Callee) -> dict[st
     finding = None
     for place, argument in enumerate(node.arguments):
         if argument.name is None and place >= len(names):
-            finding = finding or messages.too_many_arguments(node, callee.word, callee.name, callee.header)
+            finding = finding or call_messages.too_many_arguments(node, callee.word, callee.name, callee.header)
             continue
         name = argument.name if argument.name is not None else names[place]
         if name not in names:
-            finding = finding or messages.unknown_argument(argument, callee.word, callee.name, callee.header)
+            finding = finding or call_messages.unknown_argument(argument, callee.word, callee.name, callee.header)
         elif name in given:
-            finding = finding or messages.argument_twice(argument, name, given[name])
+            finding = finding or call_messages.argument_twice(argument, name, given[name])
         else:
             given[name] = argument
     missing = [i.name for i in callee.header if i.name not in given and i.default is None]
     if missing and finding is None:
-        finding = messages.missing_arguments(node, callee.word, callee.name, missing, callee.header)
+        finding = call_messages.missing_arguments(node, callee.word, callee.name, missing, callee.header)
     if finding is None:
         return given
     for argument in node.arguments:

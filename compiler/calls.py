@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from karush.compiler import messages, structure
+from karush.compiler import call_messages, messages, structure
 from karush.compiler.atoms import resolve_atom
 from karush.compiler.clauses import REDUCTIONS, resolve_range, resolve_reduction
 from karush.compiler.context import Context
@@ -43,7 +43,7 @@ LANGUAGE_NAMES = frozenset(LANGUAGE) | DERIVATIVES | INLINE_PROBLEMS | REDUCTION
 def resolve_call(context: Context, node: ast.Call) -> Expr:
     """``function(arguments)``."""
     if not isinstance(node.function, ast.Name):
-        return context.refuse(messages.not_a_function(node.function, None), node.span)
+        return context.refuse(call_messages.not_a_function(node.function, None), node.span)
     name = node.function.id
     symbol, hider = context.scope.find(name)
     if symbol is not None:
@@ -64,7 +64,7 @@ def _call_library(context: Context, node: ast.Call, function: ast.Name) -> Expr:
             return resolve_reduction(context, node, name)
         if context.session.library.atom(name) is None and name not in LANGUAGE_NAMES:
             return context.refuse(messages.unknown_name(function, context, wanted="function"), node.span)
-        return context.refuse(messages.clause_in_call(node, name), node.span)
+        return context.refuse(call_messages.clause_in_call(node, name), node.span)
     if name in LANGUAGE:
         return LANGUAGE[name](context, node)
     if name in ("max", "min") and len(node.arguments) > 1:
@@ -74,7 +74,7 @@ def _call_library(context: Context, node: ast.Call, function: ast.Name) -> Expr:
         return resolve_atom(context, node, atom)
     _resolve_arguments(context, node)
     if context.session.library.set(name) is not None:
-        return context.refuse(messages.set_as_value(node, name), node.span)
+        return context.refuse(call_messages.set_as_value(node, name), node.span)
     return context.refuse(messages.unknown_name(function, context, wanted="function"), node.span)
 
 
@@ -94,7 +94,7 @@ def _call_symbol(context: Context, node: ast.Call, symbol: Symbol) -> Expr:
             return poison(node.span) if atom is None else resolve_atom(context, node, atom)
     _resolve_arguments(context, node)
     shown = "size" if isinstance(symbol, DimSymbol) else symbol.word
-    return context.refuse(messages.not_a_function(node.function, shown), node.span)
+    return context.refuse(call_messages.not_a_function(node.function, shown), node.span)
 
 
 def _resolve_arguments(context: Context, node: ast.Call) -> None:
@@ -108,7 +108,7 @@ def _extreme(context: Context, node: ast.Call, atom: str) -> Expr:
     values: list[Expr] = []
     for argument in node.arguments:
         if argument.name is not None:
-            return context.refuse(messages.unexpected_name(argument, node), node.span)
+            return context.refuse(call_messages.unexpected_name(argument, node), node.span)
         values.append(context.expression(argument.value))
     if any(isinstance(v, Poison) for v in values) or not all(is_number(context, v) for v in values):
         return poison(node.span)

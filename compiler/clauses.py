@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from karush.compiler import messages, shape_messages
+from karush.compiler import call_messages, messages, shape_messages
 from karush.compiler.bounds import ONE, ZERO, facts_of
 from karush.compiler.context import Context
 from karush.compiler.dimensions import find_size, mentions_binder
@@ -95,7 +95,7 @@ def clashing_name(context: Context, name: str) -> Symbol | None:
 def _index_set(context: Context, item: ast.Binder) -> Binder | None:
     """The range of a binder ``i in n`` or ``t in range(a, b, step)``."""
     if item.sizes is not None or item.domain is None:
-        context.report(messages.binder_without_index_set(item))
+        context.report(call_messages.binder_without_index_set(item))
         return None
     domain = item.domain
     if isinstance(domain, ast.Name):
@@ -106,11 +106,11 @@ def _index_set(context: Context, item: ast.Binder) -> Binder | None:
             return None
         size = None if symbol is not None else find_size(context, domain)
         if symbol is not None:
-            context.report(messages.not_an_index_set(item, domain, symbol))
+            context.report(call_messages.not_an_index_set(item, domain, symbol))
         return None if size is None else Binder(item.name, size, span=item.span)
     if is_range(domain):
         return range_binder(context, item.name, domain)
-    context.report(messages.not_an_index_set(item, domain, None))
+    context.report(call_messages.not_an_index_set(item, domain, None))
     return None
 
 
@@ -124,11 +124,11 @@ def range_binder(context: Context, name: str, node: ast.Expr) -> Binder | None:
     assert isinstance(node, ast.Call)
     values = [a.value for a in node.arguments]
     if not 1 <= len(values) <= 3 or node.clause is not None or any(a.name for a in node.arguments):
-        context.report(messages.range_arguments(node))
+        context.report(call_messages.range_arguments(node))
         return None
     for value in values:
         if mentions_binder(context, value):
-            context.report(messages.ragged_range(node, value))
+            context.report(call_messages.ragged_range(node, value))
             return None
     sizes = [find_size(context, value) for value in values]
     known = [s for s in sizes if s is not None]
@@ -137,7 +137,7 @@ def range_binder(context: Context, name: str, node: ast.Expr) -> Binder | None:
     start, stop = (ZERO, known[0]) if len(known) == 1 else (known[0], known[1])
     step = known[2] if len(known) == 3 else ONE
     if step.value is None or step.value == 0:
-        context.report(messages.range_step(values[2]))
+        context.report(call_messages.range_step(values[2]))
         return None
     gap = stop - start if step.value > 0 else start - stop
     dim = as_name(stop) if start == ZERO and step == ONE else None
@@ -160,7 +160,7 @@ def resolve_reduction(context: Context, node: ast.Call, operator: str) -> Expr:
     """``sum(e for i in n if c)``: over the binders only."""
     clause = resolve_clause(context, node.clause)
     if len(node.arguments) != 1 or node.arguments[0].name is not None:
-        return context.refuse(messages.reduction_arguments(node, operator), node.span)
+        return context.refuse(call_messages.reduction_arguments(node, operator), node.span)
     body = clause.context.expression(node.arguments[0].value)
     if isinstance(body, Poison) or not clause.sound or not is_number(context, body):
         return poison(node.span)
@@ -173,7 +173,7 @@ def resolve_comprehension(context: Context, node: ast.Comprehension) -> Expr:
     clause = resolve_clause(context, node.clause)
     body = clause.context.expression(node.body)
     if node.clause.condition is not None:
-        return context.refuse(messages.filtered_array(node), node.span)
+        return context.refuse(call_messages.filtered_array(node), node.span)
     if isinstance(body, Poison) or not clause.sound:
         return poison(node.span)
     lengths: tuple[Size, ...] = tuple(b.length for b in clause.binders)

@@ -75,11 +75,13 @@ def _membership(clause: ResolvedClause, node: ast.Constraint, member: ast.Member
 
 
 def _complementarity(clause: ResolvedClause, node: ast.Constraint, perp: ast.Perp) -> Complementarity | None:
+    wrong = next((s for s in (perp.left, perp.right) if not _is_inequality(s)), None)
+    if wrong is not None:
+        clause.context.report(form_messages.perp_side(wrong))
+        return None
     sides: list[Relation] = []
     for side in (perp.left, perp.right):
-        if not isinstance(side, ast.Compare) or side.operators not in (("<=",), (">=",)):
-            clause.context.report(form_messages.perp_side(side))
-            continue
+        assert isinstance(side, ast.Compare)
         operands = _operands(clause.context, side)
         if operands is not None:
             sides.append(Relation(None, (), None, operands, side.operators, side.span))
@@ -91,3 +93,7 @@ def _complementarity(clause: ResolvedClause, node: ast.Constraint, perp: ast.Per
         clause.context.report(shape_messages.perp_shapes(perp, sides[0], sides[1]))
         return None
     return Complementarity(node.label, clause.binders, clause.condition, sides[0], sides[1], node.span)
+
+
+def _is_inequality(node: ast.Expr) -> bool:
+    return isinstance(node, ast.Compare) and node.operators in (("<=",), (">=",))

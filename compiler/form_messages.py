@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from karush.compiler.context import Context
 from karush.compiler.labels import LabelInfo
-from karush.compiler.messages import error, warning
 from karush.compiler.model import Constraint, Expr, Relation, Var
+from karush.compiler.wording import article, error, nearest, warning
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Span
-from karush.dsl.spelling import closest
 from karush.stdlib.shape import Size
 
 
@@ -83,7 +82,7 @@ def not_square(
     labels = [Label(unknowns, f"{wanted} unknowns".replace(" * ", ""))]
     fixes = []
     if spare:
-        fixed = listed(f"{name} is fixed by `{row_name(c)}`" for name, c in matching.items())
+        fixed = listed(f"{name} by `{row_name(c)}`" for name, c in matching.items()).replace(" by ", " is fixed by ", 1)
         because = f"; {fixed}" if matching else ""
         labels.append(Label(_row_place(spare[0]), f"not matched to an unknown{because}"))
         fixes.append(_drop(spare[0]))
@@ -153,7 +152,7 @@ def no_such_dual(node: ast.Name, context: Context) -> Diagnostic:
         return error(
             "E0609", f"`{node.id}` has no rows, so no dual", (place,), "a var in a set has one: its reduced cost"
         )
-    meant = closest(node.id, labels)
+    meant = nearest(node.id, labels)
     place = Label(node.span, "no constraint above has this label")
     if meant is not None:
         return error("E0609", f"no dual `{node.id}`", (place,), Fix(f"dual({meant})", node.span, meant))
@@ -219,16 +218,30 @@ def derivative_in_expression(node: ast.Call, operator: str) -> Diagnostic:
 def unknown_solver(node: ast.Using, known: Iterable[str]) -> Diagnostic:
     """E0605."""
     names = list(known)
-    meant = closest(node.name, names)
+    meant = nearest(node.name, names)
     label = Label(node.span, f"solvers: {listed(names)}")
     fix = f"using {meant}" if meant else "take one of these, or leave `using` out"
     return error("E0605", f"unknown solver `{node.name}`", (label,), fix)
 
 
+def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> Diagnostic:
+    """E0606."""
+    kind = article(problem_class) if problem_class != "LP" else "an LP"
+    label = Label(choice.span, f"this is {kind}; for it: {listed(fitting)}")
+    fix = "take one of these, or leave `using` out"
+    return error("E0606", f"`{choice.name}` does not solve {kind}", (label,), fix)
+
+
+def solver_to_come(choice: Choice) -> Diagnostic:
+    """E0190: a family whose work has not come."""
+    label = Label(choice.span, "a later version will run this")
+    return error("E0190", f"`using {choice.name}`: not available yet", (label,), "leave `using` out")
+
+
 def unknown_derivative(node: ast.Derivative, known: Iterable[str]) -> Diagnostic:
     """E0702."""
     names = list(known)
-    meant = closest(node.name, names)
+    meant = nearest(node.name, names)
     label = Label(node.span, f"methods: {listed(names)}")
     fix = f"derivative {meant}" if meant else "take one of these, or leave the line out"
     return error("E0702", f"unknown derivative method `{node.name}`", (label,), fix)
@@ -239,7 +252,7 @@ def unknown_option(option: ast.Argument, name: str, known: Sequence[str]) -> Dia
     if option.name is None:
         label = Label(option.span, "an option has a name")
         return error("E0607", f"the options of `{name}` have names", (label,), f"{(known or ('tol',))[0]} = …")
-    meant = closest(option.name, known)
+    meant = nearest(option.name, known)
     shown = f"options: {listed(known)}" if known else "it has no options"
     label = Label(option.span, shown)
     fix = f"did you mean `{meant}`?" if meant else "take one of these, or leave it out"
@@ -260,7 +273,7 @@ def option_value(option: ast.Argument, wanted: str) -> Diagnostic:
 def rule_of_unknown_atom(option: ast.Argument, context: Context) -> Diagnostic:
     """E0607: ``derivative rule(name = …)`` with a name of no atom."""
     name = option.name or ""
-    meant = closest(name, sorted(context.session.library.atom_names()))
+    meant = nearest(name, sorted(context.session.library.atom_names()))
     fix = f"did you mean `{meant}`?" if meant else "name an atom: `derivative rule(relu = 0.5)`"
     return error("E0607", f"there is no atom `{name}`" if name else "a rule names an atom", (Label(option.span),), fix)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from karush.compiler import messages
+from karush.compiler import call_messages, messages
 from karush.compiler.arguments import (
     bind_arguments,
     bind_sizes,
@@ -44,7 +44,7 @@ def inline(context: Context, node: ast.Call, symbol: FnSymbol) -> Expr:
     """``f(a, b)``: the value of the body. Findings in the body say by which call they came."""
     context.session.called_fns.add(id(symbol.declaration))
     if node.clause is not None:
-        return context.refuse(messages.clause_in_call(node, symbol.name), node.span)
+        return context.refuse(call_messages.clause_in_call(node, symbol.name), node.span)
     callee = callee_of(symbol)
     values = bind_arguments(context, node, callee)
     if values is None:
@@ -57,7 +57,7 @@ def inline(context: Context, node: ast.Call, symbol: FnSymbol) -> Expr:
         return poison(node.span)
     session = context.session
     if len(session.active_fns) >= MAX_NESTED_CALLS:
-        return context.refuse(messages.calls_too_deep(node, MAX_NESTED_CALLS), node.span)
+        return context.refuse(call_messages.calls_too_deep(node, MAX_NESTED_CALLS), node.span)
     outer = list(session.findings)
     session.findings.clear()
     session.active_fns = (*session.active_fns, symbol.name)

@@ -181,7 +181,7 @@ class _Expansion:
         use = resolve_set(self.context, item.set, shape, "var") if item.set is not None else None
         name = self.prefix + item.name
         whole = tuple(b.length for b in self.binders) + shape
-        value = self._entries(VarValue(name, shape=whole, span=self.span), shape)
+        value = entries_of(VarValue(name, shape=whole, span=self.span), self.binders, shape)
         self._name(item.name, value)
         if use is not None and self.binders and not self._holds_anywhere(use):
             member = InSet(None, self.binders, self.condition, value, use, use.span)
@@ -194,19 +194,23 @@ class _Expansion:
         facts = self.context.session.library.set(use.name)
         return facts is not None and facts.elementwise and not use.arguments
 
-    def _entries(self, whole: VarValue, shape: Shape) -> Expr:
-        """The part of a var that belongs to the binders' present values."""
-        if not self.binders:
-            return whole
-        items = (*(At(_position(b, self.span)) for b in self.binders), *(Range(ZERO, size) for size in shape))
-        return Subscript(whole, items, shape=shape, kind=Kind.REAL, span=self.span)
-
     def _under_clause(self, found: Constraint) -> Constraint:
         conditions = [c for c in (self.condition, found.condition) if c is not None]
         both = conditions[0] if conditions else None
         if len(conditions) == 2:
             both = Apply("and", tuple(conditions), shape=SCALAR, kind=Kind.BOOLEAN, span=self.span)
         return replace(found, binders=self.binders + found.binders, condition=both)
+
+
+def entries_of(whole: VarValue, binders: tuple[Binder, ...], shape: Shape) -> Expr:
+    """The part, of this shape, of a new var that belongs to the binders' present values."""
+    if not binders:
+        return whole
+    items: tuple[At | Range, ...] = (
+        *(At(_position(b, whole.span)) for b in binders),
+        *(Range(ZERO, size) for size in shape),
+    )
+    return Subscript(whole, items, shape=shape, kind=Kind.REAL, span=whole.span)
 
 
 def _position(binder: Binder, span: Span) -> Expr:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from karush.compiler.bounds import ONE, Bounds
 from karush.compiler.context import Context
-from karush.compiler.messages import error, short
 from karush.compiler.model import Apply, BinderValue, Expr, Kind, ParamValue, VarValue
 from karush.compiler.shape_messages import declared_at
-from karush.compiler.sizes import show_compact
+from karush.compiler.sizes import as_name, show_compact
+from karush.compiler.wording import error, short
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Label
 from karush.dsl.source import Span
@@ -130,6 +130,8 @@ def _past_the_end(use: IndexUse, index: Expr, most: Size, context: Context) -> s
         stop = binder.binder.start + binder.binder.length - Size.constant(excess)
         start = f"{binder.binder.start}, " if binder.binder.start.value != 0 else ""
         fixes.append(f"for {binder.binder.name} in range({start}{stop})")
+    if excess is None and binder is not None and as_name(use.size) is not None and isinstance(index, BinderValue):
+        fixes.append(f"for {binder.binder.name} in {use.size}")
     if not fixes:
         return f"the last one is {show_compact(use.size - ONE)}"
     return "     or: ".join(fixes)

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from karush.compiler import form_messages
 from karush.compiler.context import Context
 from karush.compiler.model import Choice
 from karush.dsl import ast
+from karush.dsl.diagnostics import Diagnostic
 
 OptionValue = float | int | bool | str
 
 COMMON = ("tol", "max_iter")
+SMOOTH = ("NLP", "NLS", "GP")
 
-SOLVERS: Mapping[str, tuple[str, ...]] = {
-    "ipm": (*COMMON, "mu_final", "refine"),
-    "active_set": COMMON,
-    "pdhg": (*COMMON, "restart"),
-    "proximal_gradient": (*COMMON, "accelerate"),
-    "mirror_descent": COMMON,
-    "block_coordinate": COMMON,
-    "sinkhorn": COMMON,
-    "newton": COMMON,
-    "anderson": (*COMMON, "memory"),
-    "bfgs": COMMON,
-    "lbfgs": (*COMMON, "memory"),
-    "gauss_newton": COMMON,
-    "levenberg_marquardt": COMMON,
+
+@dataclass(frozen=True)
+class Family:
+    """A family of solvers: its options, the classes it takes, and whether it runs already."""
+
+    options: tuple[str, ...]
+    classes: tuple[str, ...]
+    available: bool = False
+
+
+SOLVERS: Mapping[str, Family] = {
+    "ipm": Family(
+        (*COMMON, "mu_final"), ("LP", "QP", "SOCP", "SDP", "EXP", *SMOOTH, "COMPLEMENTARITY"), available=True
+    ),
+    "active_set": Family(COMMON, ("QP",), available=True),
+    "pdhg": Family((*COMMON, "restart"), ("LP", "QP", "SOCP", "SADDLE")),
+    "proximal_gradient": Family((*COMMON, "accelerate"), ("LP", "QP", "SOCP", "EXP", "NLP", "NLS")),
+    "mirror_descent": Family(COMMON, ("LP", "QP", "EXP", "NLP", "SADDLE")),
+    "block_coordinate": Family(COMMON, ("QP", "NLP", "NLS")),
+    "sinkhorn": Family(COMMON, ("EXP",)),
+    "newton": Family(COMMON, (*SMOOTH, "ROOT", "FIXPOINT", "COMPLEMENTARITY")),
+    "anderson": Family((*COMMON, "memory"), ("FIXPOINT", "ROOT")),
+    "bfgs": Family(COMMON, (*SMOOTH, "BILEVEL")),
+    "lbfgs": Family((*COMMON, "memory"), (*SMOOTH, "BILEVEL")),
+    "gauss_newton": Family(COMMON, ("NLS",)),
+    "levenberg_marquardt": Family(COMMON, ("NLS", "ROOT")),
 }
-"""Families of solvers with their options."""
+"""Families of solvers by name."""
 
 DERIVATIVES: Mapping[str, tuple[str, ...]] = {
     "implicit": ("linear", "active"),
@@ -44,8 +59,21 @@ def resolve_using(context: Context, node: ast.Using) -> Choice | None:
     if node.name not in SOLVERS:
         context.report(form_messages.unknown_solver(node, SOLVERS))
         return None
-    options = _options(context, node.name, node.options, SOLVERS[node.name])
+    options = _options(context, node.name, node.options, SOLVERS[node.name].options)
     return None if options is None else Choice(node.name, options, node.span)
+
+
+def solver_fit(choice: Choice | None, problem_class: str) -> Diagnostic | None:
+    """Whether the solver that a file asks for takes the class of its problem, and runs already."""
+    if choice is None or problem_class == "FUNCTION":
+        return None
+    family = SOLVERS[choice.name]
+    if problem_class not in family.classes:
+        fitting = [name for name, other in SOLVERS.items() if problem_class in other.classes]
+        return form_messages.unfit_solver(choice, problem_class, fitting)
+    if not family.available and problem_class in ("LP", "QP"):
+        return form_messages.solver_to_come(choice)
+    return None
 
 
 def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from karush.compiler import form_messages, messages
+from karush.compiler import call_messages, form_messages, messages
 from karush.compiler.arguments import bind_arguments, bind_sizes, bound_scope, check_index_arguments
 from karush.compiler.context import Context
 from karush.compiler.labels import LabelInfo, labels_of
@@ -39,7 +39,7 @@ def resolve_record(context: Context, node: ast.Expr) -> ModelCall | Poison | Non
 
 def _call(context: Context, node: ast.Call, symbol: ModelSymbol) -> ModelCall | None:
     if node.clause is not None:
-        context.report(messages.clause_in_call(node, symbol.name))
+        context.report(call_messages.clause_in_call(node, symbol.name))
         return None
     callee = Callee("model", symbol.name, symbol.declaration.header, Scope(context.scope, kind="fn"), False)
     values = bind_arguments(context, node, callee)
@@ -122,9 +122,9 @@ def resolve_dual(context: Context, node: ast.Call) -> Expr:
 
 
 def _dual_call(context: Context, node: ast.Call, side: str | None) -> Expr:
-    argument: ast.Expr | None = node.arguments[0].value if len(node.arguments) == 1 else None
+    argument = node.arguments[0].value if len(node.arguments) == 1 else None
     if isinstance(argument, ast.Attribute) and side is None:
-        argument, side = argument.value, argument.name
+        side, argument = argument.name, argument.value
     place = argument if isinstance(argument, ast.Name) else None
     if place is None or node.arguments[0].name is not None or node.clause is not None:
         return context.refuse(form_messages.dual_arguments(node), node.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from karush.compiler import form_messages, messages, shape_messages
+from karush.compiler import call_messages, form_messages, messages, shape_messages
 from karush.compiler.arguments import bind_sizes
 from karush.compiler.context import Context
 from karush.compiler.dimensions import find_size
@@ -26,7 +26,7 @@ def resolve_set(context: Context, node: ast.Expr, shape: Shape, role: str) -> Se
     """
     function = node.function if isinstance(node, ast.Call) else node
     if not isinstance(function, ast.Name):
-        context.report(messages.not_a_set(node, None))
+        context.report(call_messages.not_a_set(node, None))
         return None
     symbol, hider = context.scope.find(function.id)
     if hider is not None:
@@ -55,11 +55,11 @@ def _facts(context: Context, function: ast.Name, symbol: Symbol | None) -> SetFa
     if isinstance(symbol, PoisonSymbol):
         return None
     if symbol is not None and not isinstance(symbol, SetSymbol):
-        context.report(messages.not_a_set(function, symbol))
+        context.report(call_messages.not_a_set(function, symbol))
         return None
     facts = context.session.library.set(function.id)
     if facts is None:
-        context.report(messages.unknown_set(function, context))
+        context.report(call_messages.unknown_set(function, context))
     return facts
 
 
@@ -72,7 +72,7 @@ def _closure(context: Context, node: ast.Expr, name: str, role: str) -> str:
 
 def _index(context: Context, node: ast.Expr, arguments: tuple[ast.Argument, ...]) -> SetUse | None:
     if len(arguments) != 1 or arguments[0].name is not None:
-        context.report(messages.index_set_arguments(node))
+        context.report(call_messages.index_set_arguments(node))
         return None
     size = find_size(context, arguments[0].value)
     return None if size is None else SetUse("index", (), node.span, size)
@@ -96,13 +96,13 @@ def _arguments(
     by_place = [a for a in arguments if a.name is None]
     unknown = [name for name in by_name if name not in facts.params]
     if len(arguments) != len(facts.params) or unknown:
-        context.report(messages.set_arguments(node, facts.name, header))
+        context.report(call_messages.set_arguments(node, facts.name, header))
         return None
     values: list[Expr] = []
     for place, name in enumerate(facts.params):
         argument = by_place[place] if place < len(by_place) else by_name.get(name)
         if argument is None:
-            context.report(messages.set_arguments(node, facts.name, header))
+            context.report(call_messages.set_arguments(node, facts.name, header))
             return None
         values.append(context.expression(argument.value))
     if any(isinstance(v, Poison) for v in values) or not all(is_number(context, v) for v in values):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from karush.compiler.messages import article, error, short, signature
 from karush.compiler.model import Apply, Expr, Kind, Named, Relation, Subscript
 from karush.compiler.sizes import as_name
 from karush.compiler.symbols import Callee, Symbol
+from karush.compiler.wording import article, error, short, signature
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Span
@@ -186,7 +186,7 @@ def perp_shapes(node: ast.Perp, left: Relation, right: Relation) -> Diagnostic:
 def argument_rank(node: ast.Node, callee: Callee, item: ast.Declaration, value: Expr) -> Diagnostic:
     """E0304: a matrix where the header says a vector, and the like."""
     wanted = f"[{', '.join(s.span.text for s in item.sizes)}]" if item.sizes else "a scalar"
-    if callee.word == "set":
+    if callee.word == "set" and item is callee.header[0]:
         label = Label(node.span, f"the value is {show_shape(value.shape)}")
         return error(
             "E0304",
@@ -223,7 +223,7 @@ def argument_sizes(
     value = values[item.name]
     known = ", ".join(f"{name} = {size}" for name, size in sizes.items())
     where = f" with {known}" if known else ""
-    if callee.word == "set":
+    if callee.word == "set" and item is callee.header[0]:
         label = Label(node.span, f"the value is {show_shape(value.shape)}")
         return error(
             "E0301", f"the set `{callee.name}` holds elements {wanted}", (label,), "declare it with equal sizes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from karush.compiler import messages, shape_messages
+from karush.compiler import call_messages, shape_messages
 from karush.compiler.atoms import apply_atom, resolve_atom
 from karush.compiler.context import Context
 from karush.compiler.dimensions import find_shape
@@ -17,11 +17,11 @@ def _values(context: Context, node: ast.Call) -> list[Expr] | None:
     """The arguments of a function that takes any number of arrays; None after a finding."""
     for argument in node.arguments:
         if argument.name is not None:
-            context.report(messages.unexpected_name(argument, node))
+            context.report(call_messages.unexpected_name(argument, node))
             return None
     values = [context.expression(a.value) for a in node.arguments]
     if not values:
-        context.report(messages.too_few_values(node))
+        context.report(call_messages.too_few_values(node))
         return None
     return None if any(isinstance(v, Poison) for v in values) else values
 
@@ -56,7 +56,7 @@ def stack(context: Context, node: ast.Call) -> Expr:
 def _sizes(context: Context, node: ast.Call, least: int, most: int) -> Shape | None:
     """The arguments of a function of sizes; None after a finding."""
     if not least <= len(node.arguments) <= most or any(a.name for a in node.arguments):
-        context.report(messages.size_arguments(node, least, most))
+        context.report(call_messages.size_arguments(node, least, most))
         return None
     return find_shape(context, tuple(a.value for a in node.arguments))
 
@@ -81,10 +81,10 @@ def eye(context: Context, node: ast.Call) -> Expr:
 def reshape(context: Context, node: ast.Call) -> Expr:
     """``reshape(x, n, m)``: the entries of x, row-major, in another shape with as many entries."""
     if not node.arguments:
-        return context.refuse(messages.too_few_values(node), node.span)
+        return context.refuse(call_messages.too_few_values(node), node.span)
     value = context.expression(node.arguments[0].value)
     if len(node.arguments) < 2 or any(a.name for a in node.arguments):
-        return context.refuse(messages.size_arguments(node, 1, 8), node.span)
+        return context.refuse(call_messages.size_arguments(node, 1, 8), node.span)
     shape = find_shape(context, tuple(a.value for a in node.arguments[1:]))
     if shape is None or isinstance(value, Poison):
         return poison(node.span)
