@@ -201,7 +201,7 @@ _KINKED = [
     "norminf", "norm", "sum_largest", "sum_smallest", "median", "quantile", "sort", "tv", "lambda_max", "lambda_min",
     "sigma_max", "norm_nuc",
 ]  # fmt: skip
-_STEEP = ["sqrt", "asin", "acos", "atan2", "xlogx", "entropy", "rel_entr", "kl_div", "geo_mean"]
+_STEEP = ["sqrt", "asin", "acos", "atan2", "xlogx", "entropy", "rel_entr", "kl_div", "geo_mean", "bernoulli_nll"]
 
 SMOOTHNESS: Mapping[str, Smoothness] = {
     **dict.fromkeys(_KINKED, Smoothness.NONSMOOTH),

@@ -69,8 +69,9 @@ CURVATURES = {
     ],
     Curvature.UNKNOWN: [
         "t * v", "x * y", "x @ y", "x @ B @ x", "x @ S @ x", "x @ P @ y", "s * t^2", "t^2 - v^2", "t^3", "sin(t)",
-        "tanh(t)", "log(abs(t))", "sqrt(t^2)", "abs(t^2 - 1)", "sumsq(abs(x) - 1)", "1 / t", "exp(log(t))", "x[0] / x[1]",
-        "t^-1", "huber(t, s)", "quad(x, B)", "quad(x, S)", "prod(x)", "softmax(x)", "median(x)", "sort(x)", "round(t)",
+        "tanh(t)", "log(abs(t))", "sqrt(t^2)", "abs(t^2 - 1)", "sumsq(abs(x) - 1)", "1 / t", "exp(log(t))",
+        "x[0] / x[1]", "t^-1", "huber(t, s)", "quad(x, B)", "quad(x, S)", "prod(x)", "softmax(x)", "median(x)",
+        "sort(x)", "round(t)",
         "if t > 0 then t else 0", "max(t, -t^2)", "min(t, t^2)", "X @ X", "det(X)", "norm(x, s)", "x @ (P - Q) @ x",
         "s^t", "k^t", "t^s", "x @ (c * x)", "sum(x[i] for i in n if x[i] > 0)", "clip(t, 0, 1)", "(abs(t) - 1)^2",
         "bernoulli_nll(t, v)", "x @ P @ abs(x)", "(P @ x) @ (Q @ x)",
