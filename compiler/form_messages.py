@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from karush.compiler.context import Context
 from karush.compiler.labels import LabelInfo
-from karush.compiler.model import Constraint, Expr, Relation, Var
-from karush.compiler.wording import article, error, nearest, warning
+from karush.compiler.model import Choice, Constraint, Expr, Relation, Var
+from karush.compiler.wording import error, nearest, warning
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Span
@@ -226,10 +226,9 @@ def unknown_solver(node: ast.Using, known: Iterable[str]) -> Diagnostic:
 
 def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> Diagnostic:
     """E0606."""
-    kind = article(problem_class) if problem_class != "LP" else "an LP"
-    label = Label(choice.span, f"this is {kind}; for it: {listed(fitting)}")
-    fix = "take one of these, or leave `using` out"
-    return error("E0606", f"`{choice.name}` does not solve {kind}", (label,), fix)
+    label = Label(choice.span, f"this one is; solvers for it: {listed(fitting)}")
+    message = f"`{choice.name}` takes no problems of class {problem_class}"
+    return error("E0606", message, (label,), "take one of these, or leave `using` out")
 
 
 def solver_to_come(choice: Choice) -> Diagnostic:
