@@ -141,6 +141,8 @@ class Evaluator:
         """The atom of an application at these values of its arguments."""
         shape, dtype = scope.inputs.shape(expr.shape), scope.inputs.dtype
         match expr.atom:
+            case "divide" if expr.kind is Kind.INTEGER:
+                return arguments[0] // arguments[1]
             case "zeros":
                 return jnp.zeros(shape, dtype)
             case "ones":

@@ -17,7 +17,7 @@ from jax import Array
 
 from karush.compiler.dependence import children, walk
 from karush.compiler.evaluate_operators import is_number
-from karush.compiler.indexing import shift_along, slice_along
+from karush.compiler.indexing import run_along, slice_along
 from karush.compiler.model import (
     Apply,
     At,
@@ -113,11 +113,11 @@ class Clauses:
             return None
         (axis,) = using
         item = items[axis]
-        shift = shift_along(item.index, binder, scope.inputs) if isinstance(item, At) else None
-        if shift is None:
+        run = run_along(item.index, binder, scope.inputs) if isinstance(item, At) else None
+        if run is None:
             return None
         array = self.value(node.value, scope) if kept is None else kept.array
-        part = slice_along(jnp.asarray(array), axis, binder, shift, scope.inputs)
+        part = slice_along(jnp.asarray(array), axis, scope.inputs.size(binder.length), run)
         return None if part is None else View(jnp.moveaxis(part, axis, 0), items[:axis] + items[axis + 1 :])
 
     # ------------------------------------------------------------ comprehensions and reductions

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.model import Apply, At, Binder, BinderValue, Constant, Expr, Named, Range, SizeValue
+from karush.compiler.model import Apply, At, Binder, BinderValue, Constant, Expr, Kind, Named, Range, SizeValue
 from karush.compiler.scope import Inputs
 
 
@@ -70,40 +71,47 @@ def static_index(expr: Expr, inputs: Inputs) -> Any | None:
             return None
 
 
-def shift_along(expr: Expr, binder: Binder, inputs: Inputs) -> Any | None:
-    """The s of an index ``i + s`` along the binder i, s known while tracing; None for any other index."""
+@dataclass(frozen=True)
+class Run:
+    """The indices first, first + stride, first + 2 stride, … that an index takes as a binder runs."""
+
+    first: Any
+    stride: int
+
+
+def run_along(expr: Expr, binder: Binder, inputs: Inputs) -> Run | None:
+    """The run of an index such as ``i + 1`` or ``(i - a) / step`` along the binder i; None for any other index."""
     match expr:
         case BinderValue():
-            return 0 if expr.binder is binder else None
+            return Run(inputs.size(binder.start), binder.step) if expr.binder is binder else None
         case Named():
-            return shift_along(expr.value, binder, inputs)
+            return run_along(expr.value, binder, inputs)
         case Apply(atom="add", arguments=(left, right)):
-            return _sum(shift_along(left, binder, inputs), static_index(right, inputs)) or _sum(
-                static_index(left, inputs), shift_along(right, binder, inputs)
-            )
+            run, shift = run_along(left, binder, inputs), static_index(right, inputs)
+            if run is None:
+                run, shift = run_along(right, binder, inputs), static_index(left, inputs)
+            return None if run is None or shift is None else Run(run.first + shift, run.stride)
         case Apply(atom="subtract", arguments=(left, right)):
-            shift, back = shift_along(left, binder, inputs), static_index(right, inputs)
-            return None if shift is None or back is None else shift - back
+            run, back = run_along(left, binder, inputs), static_index(right, inputs)
+            return None if run is None or back is None else Run(run.first - back, run.stride)
+        case Apply(atom="divide", kind=Kind.INTEGER, arguments=(left, Constant(value=int() as divisor))):
+            run = run_along(left, binder, inputs)
+            whole = run is not None and divisor > 0 and run.stride % divisor == 0
+            return Run(run.first // divisor, run.stride // divisor) if run is not None and whole else None
         case _:
             return None
 
 
-def _sum(a: Any | None, b: Any | None) -> Any | None:
-    return None if a is None or b is None else a + b
-
-
-def slice_along(array: Array, axis: int, binder: Binder, shift: Any, inputs: Inputs) -> Array | None:
-    """``array[…, i + shift, …]`` for all i of the binder as one slice along the axis; None where it is none."""
-    if binder.step < 1:
+def slice_along(array: Array, axis: int, length: Any, run: Run) -> Array | None:
+    """``array[…, index, …]`` for all indices of a run as one slice along the axis; None where it is none."""
+    if run.stride < 1:
         return None
-    length, start = inputs.size(binder.length), inputs.size(binder.start) + shift
-    if isinstance(length, int) and isinstance(start, int) and isinstance(array.shape[axis], int):
-        stop = start + (length - 1) * binder.step + 1 if length else start
-        if start < 0 or stop > array.shape[axis]:
-            return None
-    stop = start + (length - 1) * binder.step + 1
     if isinstance(length, int) and length == 0:
-        start = stop = 0
-    if binder.step == 1:
-        return _slice(array, axis, start, stop)
-    return jax.lax.slice_in_dim(array, start, stop, stride=binder.step, axis=axis)
+        return _slice(array, axis, 0, 0)
+    stop = run.first + (length - 1) * run.stride + 1
+    known = all(isinstance(size, int) for size in (run.first, stop, array.shape[axis]))
+    if known and (run.first < 0 or stop > array.shape[axis]):
+        return None
+    if run.stride == 1:
+        return _slice(array, axis, run.first, stop)
+    return jax.lax.slice_in_dim(array, run.first, stop, stride=run.stride, axis=axis)

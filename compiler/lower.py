@@ -16,16 +16,24 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.atom_values import atoms_of
+from karush.compiler.classify import Classification
 from karush.compiler.dependence import Dependence
 from karush.compiler.evaluate import Evaluator
+from karush.compiler.fact import Facts
 from karush.compiler.families import Bound, Family, bounds_of, families_of
+from karush.compiler.infinities import bounding_params
+from karush.compiler.library import Library
 from karush.compiler.model import Kind, Model
 from karush.compiler.outcome import DerivativeEvidence, Outcome
 from karush.compiler.recover import Recovery, map_entries
+from karush.compiler.reductions.graph_form import replace_graph_atoms
+from karush.compiler.reductions.sets import reduce_sets
 from karush.compiler.scope import Inputs
 from karush.compiler.slacks import slacks
 from karush.compiler.split_infinities import split_infinities
 from karush.compiler.standardise import Template
+from karush.compiler.strong_convexity import is_strongly_convex
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.protocol import Facts as ProblemFacts
@@ -178,3 +186,34 @@ def _blank(status: Array, dtype: Any) -> Array:
     """NaN where there is no solution, else 0: added to a value it marks the value and leaves its derivative."""
     absent = (status == Status.INFEASIBLE) | (status == Status.UNBOUNDED) | (status == Status.FAILED)
     return jnp.where(absent, jnp.asarray(jnp.nan, dtype), jnp.asarray(0, dtype))
+
+
+def lower(
+    model: Model,
+    facts: Facts,
+    classification: Classification,
+    dims: Mapping[str, Any],
+    settings: Settings,
+    dtype: Any,
+    library: Library,
+) -> Compiled:
+    """The compiled form of a model of class LP, QP or FUNCTION, for these sizes, settings and precision.
+
+    ``dims`` maps every dim to its size, a number or a symbolic dimension of ``jax.export``. ``library`` is the one
+    that the model was resolved with. The caller keeps what this returns: every call makes a new function.
+    """
+    evaluator = Evaluator(atoms_of(library))
+    dependence = Dependence()
+    written = reduce_sets(model)
+    bounding = bounding_params(model)
+    form, strongly_convex = None, None
+    if classification.problem_class != "FUNCTION":
+        reduced = replace_graph_atoms(written, classification.graph_atoms, library, dependence)
+        known = frozenset(expr for expr, fact in facts.items() if fact.is_affine)
+        form = Template(
+            reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__
+        )
+        strongly_convex = is_strongly_convex(reduced.model, facts)
+    return Compiled(
+        written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex
+    )

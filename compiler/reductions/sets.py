@@ -2,6 +2,7 @@
 
     x in simplex      x >= 0, sum(x) == 1          x in linf_ball(r)   -r <= x <= r
     x in l1_ball(r)   norm1(x) <= r                x in ball(r)        norm2(x) <= r
+    X in sym          X == X.T
 
 A var keeps the sets that are bounds on its entries (``nonneg nonpos box``); the rows of the others carry its name.
 Where a set is several families of rows, the inequalities carry the label and the equation carries none.
@@ -22,10 +23,15 @@ NORMS = {"l1_ball": "norm1", "ball": "norm2"}
 
 @dataclass(frozen=True)
 class SetRows:
-    """The model without sets on expressions, and which unlabelled constraint stands for which set of a var."""
+    """The model without sets on expressions.
+
+    ``owners`` says for unlabelled constraints by which name a conflict reports them; ``graph_atoms`` are the nodes made
+    here that a linear program needs in their graph form.
+    """
 
     model: Model
     owners: dict[Constraint, str]
+    graph_atoms: tuple[Apply, ...] = ()
 
 
 def reduce_sets(model: Model) -> SetRows:
@@ -39,7 +45,9 @@ def reduce_sets(model: Model) -> SetRows:
         owners.update(dict.fromkeys(rows, name))
     for constraint in model.constraints:
         constraints.extend(_of_constraint(constraint) if isinstance(constraint, InSet) else (constraint,))
-    return SetRows(replace(model, vars=variables, constraints=tuple(constraints)), owners)
+    made = {c: None for c in constraints if c not in model.constraints and isinstance(c, Relation)}
+    norms = tuple(e for c in made for e in c.operands if isinstance(e, Apply) and e.atom in NORMS.values())
+    return SetRows(replace(model, vars=variables, constraints=tuple(constraints)), owners, norms)
 
 
 def _of_var(var: Var) -> tuple[Var, tuple[Constraint, ...]]:
@@ -76,6 +84,9 @@ def _of_constraint(member: InSet) -> tuple[Constraint, ...]:
         case "l1_ball" | "ball":
             norm = Apply(NORMS[use.name], (value,), shape=SCALAR, span=use.span)
             return (_chain(member, (norm, use.arguments[0]), "<="),)
+        case "sym":
+            transposed = Apply("transpose", (value,), shape=value.shape, span=value.span)
+            return (_chain(member, (value, transposed), "=="),)
         case "simplex":
             return (_chain(member, (value, _number(0.0, use)), ">="), _unit_sum(member))
     return (member,)
