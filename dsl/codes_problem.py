@@ -122,6 +122,15 @@ FORM = (
         "param a\nvar x\nminimize x^2\nsubject to\n  a >= 0\n",
         "param a in nonneg\nvar x\nminimize x^2\nsubject to\n  x >= a\n",
     ),
+    Code(
+        "W0611",
+        "an unknown in a set without its boundary",
+        "`pos`, `neg` and `pd` leave out their boundary, and a solver cannot tell `x > 0` from `x >= 0`. On an "
+        "unknown they are taken with it: as `nonneg`, `nonpos` and `psd`.",
+        "Write the closed set; where 0 must not be reached, `in box(0.001, …)` with a margin of your own.",
+        "var x in pos\nminimize (x - 1)^2\n",
+        "var x in nonneg\nminimize (x - 1)^2\n",
+    ),
 )
 
 DERIVATIVES = (
