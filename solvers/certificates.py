@@ -131,10 +131,10 @@ def normalised_farkas(problem: QuadraticProgram, certificate: Point) -> Point:
 
 
 def normalised_ray(problem: QuadraticProgram, certificate: Point) -> Point:
-    """The direction divided by −qᵀd (by 1 if not > 0), multipliers zero."""
+    """The direction divided by −qᵀd, multipliers zero; a direction of ascent is turned round."""
     rows = rows_of(problem)
     slope = -(problem.linear @ certificate.x)
-    d = certificate.x / jnp.where(slope > 0, slope, 1)
+    d = certificate.x / jnp.where(slope != 0, slope, 1)
     return rows.point(d, jnp.zeros_like(certificate.y), jnp.zeros_like(rows.sides.lower))
 
 

@@ -29,6 +29,21 @@ from karush.solvers.rows import Rows
 REFINEMENTS = 3
 
 
+def base_regularisation(dtype: jnp.dtype) -> float:
+    """δ of the factorisations: the square root of the machine epsilon."""
+    return float(jnp.finfo(dtype).eps) ** 0.5
+
+
+def after(done: Array, delta: Array) -> Array:
+    """δ, or 1 where the matter is settled and the factorisation to come has no use.
+
+    This orders factorisations that would else be independent. Batched LAPACK calls of one program that XLA runs
+    side by side on the CPU wait for threads of the very pool they occupy, and with as many of them as threads
+    (seen with jaxlib 0.10 on two cores) they wait for ever.
+    """
+    return jnp.where(done, 1, delta)
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Block:

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers import certificates
+from karush.solvers import certificates, verdict
+from karush.solvers.condensed import after, base_regularisation
 from karush.solvers.embedding import Embedded, Iterate, embed, gap_product, start, step
 from karush.solvers.embedding import point as iterate_point
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
@@ -24,7 +25,6 @@ from karush.solvers.residuals import (
     classify,
     default_tolerance,
     kkt_residuals,
-    largest,
     objective,
     worst,
 )
@@ -52,21 +52,14 @@ class _State:
     idle: Array
 
 
-def base_regularisation(dtype: jnp.dtype) -> float:
-    """δ of the factorisations: about the square root of the machine epsilon."""
-    return float(jnp.finfo(dtype).eps) ** 0.5
-
-
 def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: Iterate, tol: Array) -> tuple:
     """(what the iterate shows, its scaled point, that point's error)."""
     best = iterate_point(data, it, it.tau)
     residuals = kkt_residuals(problem, scaling.unscale(best))
     error = worst(residuals)
-    ray = scaling.unscale(iterate_point(data, it, jnp.ones_like(it.tau)))
-    farkas = certificates.normalised_farkas(problem, ray)
-    descent = certificates.normalised_ray(problem, ray)
-    empty = certificates.infeasibility_defect(problem, farkas) <= 10 * tol
-    endless = certificates.unboundedness_defect(problem, descent) <= 10 * tol
+    direction = iterate_point(data, it, jnp.ones_like(it.tau))
+    empty = verdict.farkas(problem, data.problem, scaling, direction)[0] <= tol
+    endless = verdict.ray(problem, data.problem, scaling, direction)[0] <= tol
     settled = jnp.maximum(residuals.primal, residuals.dual) <= tol
     settled = settled & (gap_product(data, it) / it.tau**2 <= 0.01 * tol)
     outcome = jnp.where(settled | (error <= 0.1 * tol), _OPTIMAL, _RUNNING)
@@ -84,7 +77,7 @@ def _iterate(
 ) -> _State:
     """The main loop; does nothing where ``ready``."""
     base = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
-    first = start(data, _after(ready, base))
+    first = start(data, after(ready, base))
 
     def unfinished(state: _State) -> Array:
         return (state.outcome == _RUNNING) & (state.count < max_iterations)
@@ -118,66 +111,6 @@ def _iterate(
         idle=jnp.zeros((), jnp.int32),
     )
     return jax.lax.while_loop(unfinished, once, initial)
-
-
-def _suspicion(end: _State, tol: Array) -> tuple[Array, Array]:
-    """Whether to look for a certificate, and how sharp it must be.
-
-    Always where no optimum was found. Where the optimum found is huge, relative residuals may be small only because
-    their terms are huge, the regularisation having bounded what is unbounded: then a certificate is taken if it holds
-    to rounding.
-    """
-    eps = float(jnp.finfo(tol.dtype).eps)
-    optimal = end.outcome == _OPTIMAL
-    extent = jnp.stack([largest(jnp.abs(leaf)) for leaf in jax.tree.leaves(end.best)]).max()
-    return ~optimal | (extent > eps**-0.375), jnp.where(optimal, jnp.minimum(tol, 100 * eps), tol)
-
-
-def _verdict(
-    problem: QuadraticProgram, data: Embedded, scaling: Scaling, end: _State, wanted: Array, tol: Array
-) -> tuple[Array, Array, Point]:
-    """(is infeasible, is unbounded, certificate) from the direction that the iterates took.
-
-    Both certificates are sharpened by a projection, and the sharper of the two forms is verified. Nothing is
-    computed where it is not ``wanted`` (a loop of at most one turn: under vmap no lane pays unless some lane wants).
-    """
-    direction = iterate_point(data, end.iterate, jnp.ones_like(end.iterate.tau))
-    delta = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
-    none = jnp.asarray(False)
-
-    def decide(state: tuple) -> tuple:
-        plain = certificates.normalised_farkas(problem, scaling.unscale(direction))
-        sharp = certificates.sharpened_farkas(data.problem, direction, _after(state[1], delta))
-        sharp = certificates.normalised_farkas(problem, scaling.unscale(sharp))
-        empty, farkas = _sharper(certificates.infeasibility_defect, problem, plain, sharp)
-        is_empty = empty <= tol
-        plain = certificates.normalised_ray(problem, scaling.unscale(direction))
-        sharp = certificates.sharpened_ray(data.problem, direction, _after(is_empty, delta))
-        sharp = certificates.normalised_ray(problem, scaling.unscale(sharp))
-        endless, ray = _sharper(certificates.unboundedness_defect, problem, plain, sharp)
-        is_endless = (endless <= tol) & ~is_empty
-        chosen = jax.tree.map(
-            lambda a, b: jnp.where(is_empty, a, jnp.where(is_endless, b, jnp.zeros_like(b))), farkas, ray
-        )
-        return none, is_empty, is_endless, chosen
-
-    start_ = (wanted, none, none, jax.tree.map(jnp.zeros_like, direction))
-    return jax.lax.while_loop(lambda state: state[0], decide, start_)[1:]
-
-
-def _after(done: Array, delta: Array) -> Array:
-    """δ, or 1 where the matter is settled and the factorisation to come has no use.
-
-    This orders the factorisations: batched LAPACK calls that XLA runs side by side on the CPU wait for the threads of
-    the pool they occupy themselves, and with as many of them as threads (jaxlib 0.10, two cores) for ever.
-    """
-    return jnp.where(done, 1, delta)
-
-
-def _sharper(defect, problem: QuadraticProgram, first: Point, second: Point) -> tuple[Array, Point]:
-    before, after = defect(problem, first), defect(problem, second)
-    better = after < before
-    return jnp.where(better, after, before), jax.tree.map(partial(jnp.where, better), second, first)
 
 
 def _is_finite(tree: object) -> Array:
@@ -226,8 +159,14 @@ def solve(
         ready = ready | is_optimal
     end = _iterate(problem, data, scaling, tol, jnp.asarray(max_iterations, jnp.int32), ready)
 
-    wanted, accuracy = _suspicion(end, tol)
-    empty, endless, certificate = _verdict(problem, data, scaling, end, wanted & ~ready, accuracy)
+    optimal = end.outcome == _OPTIMAL
+    huge = verdict.is_huge(end.best)
+    # a huge optimum may be an unbounded problem that regularisation bounds: that takes a certificate to rounding
+    accuracy = jnp.where(optimal, jnp.minimum(tol, 100 * jnp.finfo(dtype).eps), tol)
+    direction = iterate_point(data, end.iterate, jnp.ones_like(end.iterate.tau))
+    empty, endless, certificate = verdict.decide(
+        problem, data.problem, scaling, direction, ~ready & (~optimal | huge), accuracy
+    )
     polished = polish(
         problem, scaling.unscale(end.best), guess(data.rows, end.best), ~ready & ~empty & ~endless, 1e-4 * tol
     )

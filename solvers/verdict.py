@@ -1,0 +1,98 @@
+"""From the direction of diverging iterates to a verified verdict that a quadratic program has no solution.
+
+A certificate's defect is the larger of that on the problem's own data and that on the equilibrated problem, so that
+neither bad units nor the equilibration can make a defect look small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.solvers.certificates import (
+    infeasibility_defect,
+    normalised_farkas,
+    normalised_ray,
+    sharpened_farkas,
+    sharpened_ray,
+    unboundedness_defect,
+)
+from karush.solvers.condensed import after, base_regularisation
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.residuals import largest
+from karush.solvers.scaling import Scaling
+
+
+def _judged(
+    normalised: Callable[[QuadraticProgram, Point], Point],
+    defect: Callable[[QuadraticProgram, Point], Array],
+    problems: tuple[QuadraticProgram, QuadraticProgram],
+    points: tuple[Point, Point],
+) -> tuple[Array, Point]:
+    """(larger of the two defects, the first problem's certificate)."""
+    own, scaled = (normalised(*pair) for pair in zip(problems, points, strict=True))
+    return jnp.maximum(defect(problems[0], own), defect(problems[1], scaled)), own
+
+
+def farkas(
+    problem: QuadraticProgram, scaled: QuadraticProgram, scaling: Scaling, direction: Point
+) -> tuple[Array, Point]:
+    """The scaled direction's multipliers as a Farkas certificate of ``problem``: (defect, certificate)."""
+    points = scaling.unscale(direction), direction
+    return _judged(normalised_farkas, infeasibility_defect, (problem, scaled), points)
+
+
+def ray(
+    problem: QuadraticProgram, scaled: QuadraticProgram, scaling: Scaling, direction: Point
+) -> tuple[Array, Point]:
+    """The scaled direction's x as a ray of descent of ``problem``: (defect, certificate)."""
+    points = scaling.unscale(direction), direction
+    return _judged(normalised_ray, unboundedness_defect, (problem, scaled), points)
+
+
+def is_huge(point: Point) -> Array:
+    """Whether a point of the equilibrated problem is so large that regularisation may be what bounds it."""
+    extent = jnp.stack([largest(jnp.abs(leaf)) for leaf in jax.tree.leaves(point)]).max()
+    return extent > float(jnp.finfo(extent.dtype).eps) ** -0.375
+
+
+def decide(
+    problem: QuadraticProgram,
+    scaled: QuadraticProgram,
+    scaling: Scaling,
+    direction: Point,
+    wanted: Array,
+    tol: Array,
+) -> tuple[Array, Array, Point]:
+    """(is infeasible, is unbounded, certificate, zero if neither).
+
+    Either certificate is sharpened by a projection, and the sharper of the two forms is verified within ``tol``.
+    Nothing is computed where it is not ``wanted``: a loop of at most one turn, so that under vmap no lane pays
+    unless some lane wants it.
+    """
+    delta = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
+    none = jnp.asarray(False)
+
+    def once(state: tuple[Array, Array, Array, Point]) -> tuple[Array, Array, Array, Point]:
+        judge = partial(farkas, problem, scaled, scaling)
+        sharp = sharpened_farkas(scaled, direction, after(state[1], delta))
+        empty, multipliers = _sharper(judge(direction), judge(sharp))
+        is_empty = empty <= tol
+        judge = partial(ray, problem, scaled, scaling)
+        sharp = sharpened_ray(scaled, direction, after(is_empty, delta))
+        endless, descent = _sharper(judge(direction), judge(sharp))
+        is_endless = (endless <= tol) & ~is_empty
+        descent = jax.tree.map(lambda leaf: jnp.where(is_endless, leaf, 0), descent)
+        return none, is_empty, is_endless, jax.tree.map(partial(jnp.where, is_empty), multipliers, descent)
+
+    start = (wanted, none, none, jax.tree.map(jnp.zeros_like, direction))
+    return jax.lax.while_loop(lambda state: state[0], once, start)[1:]
+
+
+def _sharper(first: tuple[Array, Point], second: tuple[Array, Point]) -> tuple[Array, Point]:
+    better = second[0] < first[0]
+    return jax.tree.map(partial(jnp.where, better), second, first)
