@@ -1,0 +1,162 @@
+"""The optimal value of every graph form is the value of its atom, by CVXPY.
+
+The graph is read as the language reads it, statement by statement, with cvxpy expressions for its unknowns.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+import pytest
+
+from karush.compiler.library import load_library
+from karush.dsl import ast
+from karush.stdlib.lattice import Curvature
+
+SIZE = 3
+LIBRARY = load_library()
+GRAPHS = {n: a for n in sorted(LIBRARY.atom_names()) if (a := LIBRARY.atom(n)) is not None and a.graph is not None}
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "/": operator.truediv,
+    "@": operator.matmul,
+    "^": operator.pow,
+}
+
+CALLS: dict[str, Callable[..., Any]] = {
+    "sum": cp.sum,
+    "trace": cp.trace,
+    "vec": lambda x: cp.vec(x, order="C"),
+    "eye": np.eye,
+    "concat": lambda *parts: (cp.hstack if parts[0].ndim == 1 else cp.vstack)(parts),
+}
+
+
+class Reader:
+    """Values of the expressions of a graph where names stand for these numbers and unknowns."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+
+    def value(self, node: ast.Expr) -> Any:
+        match node:
+            case ast.Number():
+                return node.value
+            case ast.Name():
+                return self.names[node.id]
+            case ast.Unary():
+                return -self.value(node.operand)
+            case ast.Binary(operator="*"):
+                left, right = self.value(node.left), self.value(node.right)
+                return cp.multiply(left, right) if np.shape(left) == np.shape(right) else left * right
+            case ast.Binary():
+                return OPERATORS[node.operator](self.value(node.left), self.value(node.right))
+            case ast.Attribute(name="T"):
+                return self.value(node.value).T
+            case ast.Index():
+                return self.value(node.value)[tuple(self.index(i) for i in node.indices)]
+            case ast.Array():
+                items = [self.value(item) for item in node.items]
+                return cp.hstack(items) if np.ndim(items[0]) == 0 else cp.vstack(items)
+            case ast.Call(function=ast.Name()):
+                return CALLS[node.function.id](*(self.value(a.value) for a in node.arguments))
+        raise AssertionError(f"graphs do not use {type(node).__name__}")
+
+    def index(self, node: ast.Expr | ast.Slice) -> Any:
+        if not isinstance(node, ast.Slice):
+            return int(self.value(node))
+        return slice(*(None if end is None else int(self.value(end)) for end in (node.lower, node.upper)))
+
+    # ------------------------------------------------------------ statements
+
+    def unknown(self, item: ast.Declaration) -> list[cp.Constraint]:
+        self.names[item.name] = cp.Variable(tuple(int(self.value(size)) for size in item.sizes))
+        return [] if item.set is None else self.member(self.names[item.name], item.set)
+
+    def constraint(self, node: ast.Constraint) -> list[cp.Constraint]:
+        if node.clause is None:
+            return self.row(node.relation)
+        (binder,) = node.clause.binders
+        found = []
+        for i in self.range(binder.domain):
+            found += Reader({**self.names, binder.name: i}).row(node.relation)
+        return found
+
+    def range(self, node: ast.Expr | None) -> range:
+        if isinstance(node, ast.Call):
+            return range(*(int(self.value(a.value)) for a in node.arguments))
+        return range(int(self.value(node)))
+
+    def row(self, relation: ast.Expr) -> list[cp.Constraint]:
+        if isinstance(relation, ast.Membership):
+            return self.member(self.value(relation.value), relation.set)
+        assert isinstance(relation, ast.Compare)
+        values = [self.value(operand) for operand in relation.operands]
+        return [a <= b for a, b in zip(values, values[1:], strict=False)]
+
+    def member(self, value: Any, node: ast.Expr) -> list[cp.Constraint]:
+        name = node.function.id if isinstance(node, ast.Call) else node.id
+        match name:
+            case "nonneg":
+                return [value >= 0]
+            case "soc":
+                return [cp.SOC(value[0], value[1:])]
+            case "exp_cone":
+                return [cp.ExpCone(value[0], value[1], value[2])]
+            case "pow_cone":
+                return [cp.PowCone3D(value[0], value[1], value[2], self.value(node.arguments[0].value))]
+            case "psd":
+                return [(value + value.T) / 2 >> 0]
+        raise AssertionError(f"graphs do not use {name}")
+
+
+def optimal_value(graph: tuple[ast.Statement, ...], names: dict[str, Any]) -> float:
+    """The optimal value of a graph for these arguments."""
+    reader = Reader(dict(names))
+    rows: list[cp.Constraint] = []
+    goal: cp.Objective | None = None
+    for statement in graph:
+        match statement:
+            case ast.Var():
+                rows += [row for item in statement.items for row in reader.unknown(item)]
+            case ast.Objective():
+                sense = cp.Minimize if statement.sense == "minimize" else cp.Maximize
+                goal = sense(reader.value(statement.value))
+            case ast.Constraint():
+                rows += reader.constraint(statement)
+    assert goal is not None
+    problem = cp.Problem(goal, rows)
+    problem.solve(solver=cp.CLARABEL)
+    return float(problem.value)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graph_value_is_the_value(bench, name: str) -> None:
+    atom = GRAPHS[name]
+    here = bench.probe(name)
+    unsized = all(p.sizes is None for p in atom.params)
+    elementwise = unsized and np.ndim(here(bench.sample(name, np.random.default_rng(0)))) > 0
+    random = np.random.default_rng(8)
+    for _ in range(3):
+        arguments = bench.sample(name, random)
+        value = np.asarray(here(arguments))
+        sizes = {size: SIZE for p in atom.params for size in p.sizes or ()}
+        if elementwise:
+            arguments = {k: v[(0,) * v.ndim] for k, v in arguments.items()}
+            value = value[(0,) * value.ndim]
+        found = optimal_value(atom.graph, {**sizes, **arguments})
+        np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graph_has_the_sense_of_the_curvature(name: str) -> None:
+    atom = GRAPHS[name]
+    (sense,) = {s.sense for s in atom.graph if isinstance(s, ast.Objective)}
+    curvatures = {curvature for _, curvature in atom.curvature}
+    assert curvatures == {Curvature.CONVEX if sense == "minimize" else Curvature.CONCAVE}
