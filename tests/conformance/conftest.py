@@ -32,7 +32,7 @@ LIBRARY = load_library()
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """An atom as a function file: ``value`` applies it, ``rule_x`` is the declared derivative in x, ``prox`` its operator."""
+    """An atom as a function file: ``value`` applies it, ``rule_x`` its declared derivative in x, ``prox`` that operator."""
 
     atom: Atom
     shapes: Mapping[str, tuple[int, ...]]
@@ -63,7 +63,8 @@ def _text(atom: Atom, shapes: Mapping[str, tuple[int, ...]]) -> str:
         lines.append(f"let rule_{name} = {body}")
     if atom.prox is not None:
         step, value = atom.prox
-        lines.append(f"let prox = {re.sub(rf'\\b{step}\\b', str(STEP), value.span.text)}")
+        stepped = re.sub(rf"\b{step}\b", str(STEP), value.span.text)
+        lines.append(f"let prox = {stepped}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import cvxpy as cp
@@ -98,7 +99,7 @@ class Reader:
             return self.member(self.value(relation.value), relation.set)
         assert isinstance(relation, ast.Compare)
         values = [self.value(operand) for operand in relation.operands]
-        return [a <= b for a, b in zip(values, values[1:], strict=False)]
+        return [a <= b for a, b in pairwise(values)]
 
     def member(self, value: Any, node: ast.Expr) -> list[cp.Constraint]:
         name = node.function.id if isinstance(node, ast.Call) else node.id
