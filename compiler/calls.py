@@ -43,6 +43,8 @@ LANGUAGE_NAMES = frozenset(LANGUAGE) | DERIVATIVES | INLINE_PROBLEMS | REDUCTION
 def resolve_call(context: Context, node: ast.Call) -> Expr:
     """``function(arguments)``."""
     if not isinstance(node.function, ast.Name):
+        if _is_poisoned(context, node.function):
+            return poison(node.span)
         return context.refuse(call_messages.not_a_function(node.function, None), node.span)
     name = node.function.id
     symbol, hider = context.scope.find(name)
@@ -55,6 +57,13 @@ def resolve_call(context: Context, node: ast.Call) -> Expr:
     if name in DERIVATIVES:
         return resolve_derivative(context, node, name)
     return _call_library(context, node, node.function)
+
+
+def _is_poisoned(context: Context, node: ast.Expr) -> bool:
+    """Whether fields are taken from a name that was found wrong, or from an import."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and isinstance(context.find(node.id), PoisonSymbol)
 
 
 def _call_library(context: Context, node: ast.Call, function: ast.Name) -> Expr:

@@ -226,7 +226,7 @@ def unknown_solver(node: ast.Using, known: Iterable[str]) -> Diagnostic:
 
 def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> Diagnostic:
     """E0606."""
-    label = Label(choice.span, f"this one is; solvers for it: {listed(fitting)}")
+    label = Label(choice.span, f"solvers for this class: {listed(fitting)}")
     message = f"`{choice.name}` takes no problems of class {problem_class}"
     return error("E0606", message, (label,), "take one of these, or leave `using` out")
 

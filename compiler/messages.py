@@ -36,7 +36,7 @@ def unknown_name(node: ast.Name, context: Context, wanted: str = "value") -> Dia
         fix = "write the recursion as a closed form, or as `root(…)` or `fixpoint(…)`"
         return error("E0204", f"`{node.id}` calls itself", (label,), fix)
     later = next((s.later[node.id] for s in context.scope.levels() if node.id in s.later), None)
-    if later is not None and later.start >= node.span.start:
+    if later is not None:
         labels = (Label(node.span, "used here"), Label(later, "declared here"))
         return error("E0204", f"`{node.id}` is used before it is declared", labels, "move the declaration up")
     found = suggestion(node.id, context, wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from karush.compiler import index_messages
 from karush.compiler.bounds import ONE, ZERO, Bounds, facts_of
 from karush.compiler.context import Context
@@ -124,21 +126,24 @@ def _first_failure(context: Context, index: Expr, size: Size, bounds: Bounds) ->
         case Comprehension():
             inside = Bounds(bounds.index_sizes, bounds.facts, bounds.binders + index.binders)
             return _first_failure(context, index.body, size, inside)
-    form = bounds.form(index)
-    if form is not None and _is_within(context, form, size, bounds, index.span):
-        return None
-    return index
+    lower = _holds(context, index, bounds, "maximum", lambda form: form)
+    upper = lower and _holds(context, index, bounds, "minimum", lambda form: size - ONE - form)
+    return None if upper else index
 
 
 def _knowing(bounds: Bounds, facts: tuple[Size, ...]) -> Bounds:
     return Bounds(bounds.index_sizes, bounds.facts + facts, bounds.binders, bounds.low, bounds.high)
 
 
-def _is_within(context: Context, form: Size, size: Size, bounds: Bounds, span: Span) -> bool:
-    room = size - ONE - form
-    if not bounds.nonnegative(form) and not _by_condition(context, form, bounds, span):
+def _holds(context: Context, index: Expr, bounds: Bounds, either: str, room: Callable[[Size], Size]) -> bool:
+    """Prove room(index) ≥ 0. Of ``either`` (``max`` from below, ``min`` from above) one argument is enough."""
+    if isinstance(index, Apply) and index.atom in ("maximum", "minimum"):
+        proofs = (_holds(context, a, bounds, either, room) for a in index.arguments)
+        return any(proofs) if index.atom == either else all(proofs)
+    form = bounds.form(index)
+    if form is None:
         return False
-    return bounds.nonnegative(room) or _by_condition(context, room, bounds, span)
+    return bounds.nonnegative(room(form)) or _by_condition(context, room(form), bounds, index.span)
 
 
 def _by_condition(context: Context, form: Size, bounds: Bounds, span: Span) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from karush.compiler import form_messages, messages
 from karush.compiler.context import Context
 from karush.compiler.dimensions import find_shape, header_sizes
 from karush.compiler.draft import Draft
-from karush.compiler.library import FOLDERS
+from karush.compiler.library import Library
 from karush.compiler.model import Expr, ParamValue
 from karush.compiler.statements import check_header
 from karush.compiler.symbols import AtomSymbol, DimSymbol, ImportSymbol, PoisonSymbol, Scope, SetSymbol, ValueSymbol
@@ -79,8 +79,10 @@ def _names_only(context: Context, scope: Scope, node: ast.Expr) -> None:
 def import_statement(draft: Draft, node: ast.Import) -> None:
     """``import "svm.opt" as svm``, ``import stdlib.losses``."""
     if node.module is not None:
-        if node.module[0] != "stdlib" or len(node.module) != 2 or node.module[1] not in FOLDERS:
-            draft.context.report(form_messages.unknown_module(node, tuple(f"stdlib.{f}" for f in FOLDERS)))
+        known = _modules(draft.context.session.library)
+        if ".".join(node.module) not in known:
+            draft.context.report(form_messages.unknown_module(node, known))
+        if node.alias is not None:
             _alias(draft, node)
         return
     path = node.path or ""
@@ -90,6 +92,12 @@ def import_statement(draft: Draft, node: ast.Import) -> None:
     else:
         draft.context.block.postpone(f'`import "{path}"`', node.span)
     _alias(draft, node)
+
+
+def _modules(library: Library) -> tuple[str, ...]:
+    """The modules of the library: its folders and files. All of them are in sight without an import."""
+    paths = {PurePath(source.name).with_suffix("") for source in library.sources.values()}
+    return tuple(sorted({f"stdlib.{path.parent.name}" for path in paths} | {f"stdlib.{path.name}" for path in paths}))
 
 
 def _alias(draft: Draft, node: ast.Import) -> None:
