@@ -32,7 +32,7 @@ LIBRARY = load_library()
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """An atom as a function file: ``value`` applies it, ``rule_x`` its declared derivative in x, ``prox`` that operator."""
+    """An atom as a function file: ``value`` applies it, ``rule_x`` is the declared derivative, ``prox`` too."""
 
     atom: Atom
     shapes: Mapping[str, tuple[int, ...]]
