@@ -14,22 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from karush.compiler.analyse import Analysis, analyse
-from karush.compiler.lower import Compiled
+from karush.compiler.lower import Compiled, lower
 from karush.compiler.model import Kind, Model
 from karush.compiler.outcome import Outcome
-from karush.compiler.pipeline import compile_model
 from karush.compiler.show import show_interface, show_ir, show_math
 from karush.compiler.show_kkt import show_kkt
 from karush.data.bind import bind
 from karush.data.given import Binding, Reading
 from karush.data.objects import Memory, read_object
-from karush.dsl.diagnostics import Severity
 from karush.dsl.source import Source
 from karush.errors import ModelError
 from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
 
 SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir}
+SETTING_NAMES = {"max_iter": "max_iterations"}
 SWITCH = 'jax.config.update("jax_enable_x64", True)'
 
 
@@ -53,9 +52,20 @@ def loads(text: str, name: str = "<string>") -> Problem:
 def from_source(source: Source) -> Problem:
     """The model in a source."""
     analysis = analyse(source)
-    if analysis.model is None or any(d.severity is Severity.ERROR for d in analysis.diagnostics):
+    if analysis.failed or analysis.model is None:
         raise ModelError(analysis.diagnostics)
-    return Problem(analysis)
+    return Problem(analysis, settings_of(analysis.model))
+
+
+def settings_of(model: Model) -> Settings:
+    """The settings that a file's own ``using`` and ``derivative`` ask for."""
+    asked: dict[str, Any] = {}
+    if model.using is not None:
+        asked["solver"] = model.using.name
+        asked |= {SETTING_NAMES.get(name, name): value for name, value in model.using.options.items()}
+    if model.derivative is not None and "active" in model.derivative.options:
+        asked["active"] = model.derivative.options["active"]
+    return Settings(**{name: value for name, value in asked.items() if name in Settings.__dataclass_fields__})
 
 
 def precision(dtype: str | None) -> Any:
@@ -141,7 +151,11 @@ class Problem:
         dtype = precision(self.dtype)
         key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name)
         if key not in self.programs:
-            self.programs[key] = compile_model(self.analysis, dims, self.settings, dtype)
+            analysis = self.analysis
+            assert analysis.facts is not None and analysis.classification is not None
+            self.programs[key] = lower(
+                self.model, analysis.facts, analysis.classification, dims, self.settings, dtype, analysis.library
+            )
         return self.programs[key]
 
     def with_options(self, **options: Any) -> Problem:

@@ -83,7 +83,11 @@ def required(analysis: Analysis, require: Sequence[str]) -> list[Diagnostic]:
     if "convex" not in require or kind is None or kind.convex is not False:
         return []
     model = analysis.model
-    place = model.objective.span if model is not None and model.objective is not None else Span(analysis.module.source, 0, 0)
+    place = (
+        model.objective.span
+        if model is not None and model.objective is not None
+        else Span(analysis.module.source, 0, 0)
+    )
     return [Diagnostic("E0503", "the problem is not convex, as `--require convex` asks", (Label(place),))]
 
 
