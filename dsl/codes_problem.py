@@ -124,12 +124,12 @@ FORM = (
     ),
     Code(
         "W0611",
-        "an unknown in a set without its boundary",
-        "`pos`, `neg` and `pd` leave out their boundary, and a solver cannot tell `x > 0` from `x >= 0`. On an "
-        "unknown they are taken with it: as `nonneg`, `nonpos` and `psd`.",
-        "Write the closed set; where 0 must not be reached, `in box(0.001, …)` with a margin of your own.",
-        "var x in pos\nminimize (x - 1)^2\n",
-        "var x in nonneg\nminimize (x - 1)^2\n",
+        "an open set on an unknown",
+        "`pos`, `neg` and `pd` leave out their boundary, but a minimum may lie right on it. On an unknown they are "
+        "taken with it, as `nonneg`, `nonpos` and `psd`; on a param they are checked as they stand.",
+        "Write the closed set, or keep a distance by a constraint: `x >= 0.01`.",
+        "var x in pos\nminimize x^2\n",
+        "var x in nonneg\nminimize x^2\n",
     ),
 )
 

@@ -110,7 +110,7 @@ class _Splitter:
         if token.type == "SEMICOLON":
             self.end()
         elif token.type == "RBRACE":
-            self.close_block(token)
+            self.close_block(token, first)
         else:
             if first and token.type in STATEMENT_WORDS:
                 self.leave_open_blocks(token)
@@ -190,7 +190,7 @@ class _Splitter:
         header.body = self.statements = []
         self.current = None
 
-    def close_block(self, brace: Token) -> None:
+    def close_block(self, brace: Token, first: bool) -> None:
         if self.forgiven:
             self.forgiven -= 1
             return
@@ -201,6 +201,8 @@ class _Splitter:
             self.statements.append(header)
         else:
             self.report(layout_errors.nothing_to_close(self.source, brace))
+            if first:
+                self.end()
             if self.current is not None:
                 self.current.broken = True
 

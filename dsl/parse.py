@@ -72,7 +72,7 @@ class _Reader:
         body = () if chunk.body is None else self.statements(chunk.body, inner)
         if chunk.broken:
             return None
-        tokens = list(mark_words(chunk.tokens, in_atom=block.context == "atom"))
+        tokens = mark_words(chunk.tokens, in_atom=block.context == "atom")
         if block.context == "atom" and tokens[0].type not in CLAUSE_WORDS.values():
             self.diagnostics.append(unknown_clause(self.source, tokens[0]))
             return None

@@ -73,8 +73,9 @@ class Block:
     def stray_constraint(self, statement: ast.Constraint) -> Diagnostic | None:
         """An expression on a line of its own before any ``subject to``; that this is missing is said once."""
         if not isinstance(statement.relation, ast.Compare | ast.Membership | ast.Perp):
+            self.stray = True
             return _lone_expression(statement)
-        if self.stray:
+        if self.stray or self.damaged:  # the statement that could not be read may have been meant to begin the list
             return None
         self.stray = True
         if statement.span.text.startswith("s.t."):

@@ -106,16 +106,10 @@ def numbers(slip: Slip) -> Diagnostic | None:
     before, token = slip.at(position - 1), slip.token
     if slip.previous == "DOT" and slip.type_at(position - 2) == "NUMBER":
         if slip.type == "DOT":
-            return slip.error("E0115", "a range is `range(a, b)`", slip.place, "", "a dim `n` is the range 0 … n-1")
+            return _dotted_range(slip)
         place = slip.span(position - 2, position - 1)
         fix = slip.insert(place.end, "0")
         return slip.error("E0115", "a number has digits on both sides of the point", place, "expected `.0`", fix)
-    if slip.type == "DOT" and slip.previous == "NUMBER":
-        if slip.following == "DOT":
-            place = slip.span(position, position + 1)
-            return slip.error("E0115", "a range is `range(a, b)`", place, "", "a dim `n` is the range 0 … n-1")
-        fix = slip.insert(slip.place.end, "0")
-        return slip.error("E0115", "a number has digits on both sides of the point", slip.place, "expected `.0`", fix)
     if before is None or token is None or slip.previous != "NUMBER" or not slip.adjacent(position - 1):
         return None
     if slip.type == "NAME" and token.startswith("_") and token.replace("_", "").isdigit():
@@ -124,6 +118,16 @@ def numbers(slip: Slip) -> Diagnostic | None:
     if slip.type == "NAME" and token in ("e", "E"):
         return slip.error("E0100", "the exponent lacks its digits", slip.place, "", "write `1e-3`")
     return None
+
+
+def _dotted_range(slip: Slip) -> Diagnostic:
+    """``0..n``, the second point of which is the bad token."""
+    left, right = slip.at(slip.position - 2), slip.at(slip.position + 1)
+    fix: Fix | str = "a dim `n` is the range 0 … n-1"
+    if right is not None and right.type in ("NAME", "NUMBER"):
+        fix = slip.replace(slip.span(slip.position - 2, slip.position + 1), f"range({left}, {right})")
+    place = slip.span(slip.position - 1, slip.position)
+    return slip.error("E0115", "a range is `range(a, b)`, without b itself", place, "", fix)
 
 
 def missing_operator(slip: Slip) -> Diagnostic | None:

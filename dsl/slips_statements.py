@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from karush.dsl.diagnostics import Diagnostic, Fix
+from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.slip import COMPARATORS, Slip
 from karush.dsl.source import Span
 from karush.dsl.spelling import closest
-from karush.dsl.tokens import STATEMENT_WORDS
+from karush.dsl.tokens import ENDS_A_VALUE, STATEMENT_WORDS
 
 _WORDS = {
     "parameter": "param", "parameters": "param", "params": "param", "data": "param", "input": "param",
@@ -107,6 +107,24 @@ def new_statement(slip: Slip) -> Diagnostic | None:
     return slip.error("E0114", message, place, "a statement begins on a line of its own, or after `;`", fix)
 
 
+def wrong_column(slip: Slip) -> Diagnostic | None:
+    """A line that was meant as a statement of its own, but begins right of the statement above."""
+    token, before = slip.token, slip.at(slip.position - 1)
+    if token is None or before is None or token.line == before.line or slip.inside:
+        return None
+    if before.type not in ENDS_A_VALUE or token.type not in ENDS_A_VALUE | {"LPAR", "LSQB", "NOT", "IF"}:
+        return None
+    begun = slip.first
+    labels = (
+        Label(slip.place, f"begins right of `{begun}`, so it continues that statement"),
+        Label(slip.span(0), "the statement begins here"),
+    )
+    start = slip.place.start - (token.column or 1) + 1
+    indent = " " * ((begun.column or 1) - 1)
+    fix = Fix(f"begin the line in the column of `{begun}`", Span(slip.source, start, slip.place.start), indent)
+    return Diagnostic("E0114", "this line continues the statement above", labels, fixes=(fix,))
+
+
 def commas(slip: Slip) -> Diagnostic | None:
     """Two constraints on a line."""
     if slip.type == "COMMA" and slip.is_relation and not slip.inside:
@@ -159,4 +177,4 @@ def early_end(slip: Slip) -> Diagnostic | None:
 
 
 SLIPS = (misspelt, colon_after_word)
-LATE_SLIPS = (equals_sign, new_statement, commas, saddle, options, comparisons, early_end)
+LATE_SLIPS = (equals_sign, new_statement, wrong_column, commas, saddle, options, comparisons, early_end)

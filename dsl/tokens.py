@@ -7,7 +7,7 @@ stands in is refused later, in its place.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lark import Lark, Token
@@ -158,27 +158,31 @@ class _Reader:
         return self.result
 
 
-def mark_words(tokens: Iterable[Token], *, in_atom: bool) -> Iterator[Token]:
+def mark_words(tokens: Sequence[Token], *, in_atom: bool) -> list[Token]:
     """The tokens of one statement, with the names that are words in it marked as such.
 
-    ``over`` is a word after the end of an expression in an objective, ``as`` after a path in an import, and a
-    clause's word at the beginning of a clause of an atom. Elsewhere all of them are names.
+    ``over`` is a word after the end of an expression in an objective, ``as`` after a path in an import,
+    ``primitive`` before a text in an atom, and a clause's word at the beginning of a clause of an atom. Elsewhere
+    all of them are names.
     """
-    first: Token | None = None
-    previous: Token | None = None
-    for token in tokens:
-        yield _marked(token, first, previous, in_atom) if token.type == "NAME" else token
-        first, previous = first or token, token
+    marked: list[Token] = []
+    for number, token in enumerate(tokens):
+        terminal = None
+        if token.type == "NAME":
+            if in_atom and number == 0:
+                terminal = CLAUSE_WORDS.get(token)
+            elif in_atom and token == "primitive" and tokens[number + 1 : number + 2]:
+                terminal = "_PRIMITIVE" if tokens[number + 1].type == "STRING" else None
+            elif marked:
+                terminal = _word_after(token, marked[-1].type, marked[0].type)
+        marked.append(token if terminal is None else token.update(type=terminal))
+    return marked
 
 
-def _marked(token: Token, first: Token | None, previous: Token | None, in_atom: bool) -> Token:
-    terminal: str | None = None
-    if first is None or previous is None:
-        terminal = CLAUSE_WORDS.get(token) if in_atom else None
-    elif token == "over" and first.type in ("MINIMIZE", "MAXIMIZE"):
-        terminal = "_OVER" if previous.type in ENDS_A_VALUE | {"MAXIMIZE"} else None
-    elif token == "as" and first.type == "IMPORT":
-        terminal = "_AS" if previous.type in ENDS_A_VALUE else None
-    elif token == "primitive" and in_atom and first == "value":
-        terminal = "_PRIMITIVE" if previous.type == "ASSIGN" else None
-    return token if terminal is None else token.update(type=terminal)
+def _word_after(token: Token, previous: str, first: str) -> str | None:
+    """The terminal that a name stands for after a token of type ``previous``; None where it is just a name."""
+    if token == "over" and first in ("MINIMIZE", "MAXIMIZE") and previous in ENDS_A_VALUE | {"MAXIMIZE"}:
+        return "_OVER"
+    if token == "as" and first == "IMPORT" and previous in ENDS_A_VALUE:
+        return "_AS"
+    return None
