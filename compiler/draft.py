@@ -80,10 +80,9 @@ class Draft:
         """Give rows their label; False where a var or other rows have the name."""
         context = self.context
         earlier: Symbol | None = context.scope.names.get(info.name)
-        if info.name in context.block.labels:
-            earlier = label_symbol(context.block.labels[info.name])
-        elif not (isinstance(earlier, ValueSymbol) and earlier.role == "var"):
-            earlier = None
+        if not (isinstance(earlier, ValueSymbol) and earlier.role == "var"):
+            rows = context.block.labels.get(info.name)
+            earlier = None if rows is None else label_symbol(rows)
         if earlier is not None:
             context.report(messages.declared_twice(info.name, info.span, earlier))
             return False

@@ -64,9 +64,11 @@ def _duals(draft: Draft) -> None:
     """Multipliers are known after the solve: the problem itself may not contain them."""
     goals = [g.value for g in (draft.objective, draft.saddle) if g is not None]
     rows = [e for c in draft.constraints for e in operands_of(c)]
-    inside = dual_in((*goals, *rows))
-    if inside is not None:
-        draft.context.report(form_messages.dual_in_problem(inside))
+    for part in (*goals, *rows):
+        inside = dual_in((part,))
+        if inside is not None:
+            draft.context.report(form_messages.dual_in_problem(inside, part))
+            return
 
 
 # ---------------------------------------------------------------- squareness

@@ -155,7 +155,7 @@ def no_such_dual(node: ast.Name, context: Context) -> Diagnostic:
     meant = nearest(node.id, labels)
     place = Label(node.span, "no constraint above has this label")
     if meant is not None:
-        return error("E0609", f"no dual `{node.id}`", (place,), Fix(f"dual({meant})", node.span, meant))
+        return error("E0609", f"no dual `{node.id}`", (place,), f"dual({meant})")
     known = f"labels: {listed(labels)}" if labels else "label the constraint: `name: a <= b`; the let stands below it"
     return error("E0609", f"no dual `{node.id}`", (place,), known)
 
@@ -175,11 +175,13 @@ def dual_without_side(node: ast.Call, info: LabelInfo, side: str) -> Diagnostic:
     return error("E0609", f"no dual `{info.name}.{side}`", (label,), fix)
 
 
-def dual_in_problem(inside: Expr) -> Diagnostic:
+def dual_in_problem(inside: Expr, part: Expr) -> Diagnostic:
     """E0609: a multiplier within the problem that defines it."""
-    label = Label(inside.span, "known only after the solve")
+    labels = [Label(part.span, "depends on a dual")]
+    if inside.span.line != part.span.line:
+        labels.append(Label(inside.span, "known only after the solve"))
     fix = "report it by a `let`; a condition on multipliers is a `find` with `perp`"
-    return error("E0609", "objective and constraints may not contain duals", (label,), fix)
+    return error("E0609", "objective and constraints may not contain duals", labels, fix)
 
 
 # ---------------------------------------------------------------- inline problems and derivatives
@@ -219,16 +221,16 @@ def unknown_solver(node: ast.Using, known: Iterable[str]) -> Diagnostic:
     """E0605."""
     names = list(known)
     meant = nearest(node.name, names)
-    label = Label(node.span, f"solvers: {listed(names)}")
     fix = f"using {meant}" if meant else "take one of these, or leave `using` out"
-    return error("E0605", f"unknown solver `{node.name}`", (label,), fix)
+    note = f"solvers: {listed(names)}"
+    return error("E0605", f"unknown solver `{node.name}`", (Label(node.span),), fix, note=note)
 
 
 def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> Diagnostic:
     """E0606."""
-    label = Label(choice.span, f"solvers for this class: {listed(fitting)}")
+    note = f"solvers for {problem_class}: {listed(fitting)}"
     message = f"`{choice.name}` takes no problems of class {problem_class}"
-    return error("E0606", message, (label,), "take one of these, or leave `using` out")
+    return error("E0606", message, (Label(choice.span),), "take one of these, or leave `using` out", note=note)
 
 
 def solver_to_come(choice: Choice) -> Diagnostic:
@@ -241,9 +243,9 @@ def unknown_derivative(node: ast.Derivative, known: Iterable[str]) -> Diagnostic
     """E0702."""
     names = list(known)
     meant = nearest(node.name, names)
-    label = Label(node.span, f"methods: {listed(names)}")
     fix = f"derivative {meant}" if meant else "take one of these, or leave the line out"
-    return error("E0702", f"unknown derivative method `{node.name}`", (label,), fix)
+    note = f"methods: {listed(names)}"
+    return error("E0702", f"unknown derivative method `{node.name}`", (Label(node.span),), fix, note=note)
 
 
 def unknown_option(option: ast.Argument, name: str, known: Sequence[str]) -> Diagnostic:
@@ -251,7 +253,8 @@ def unknown_option(option: ast.Argument, name: str, known: Sequence[str]) -> Dia
     if option.name is None:
         label = Label(option.span, "an option has a name")
         return error("E0607", f"the options of `{name}` have names", (label,), f"{(known or ('tol',))[0]} = …")
-    meant = nearest(option.name, known)
+    longer = (k for k in known if option.name.startswith(k) or k.startswith(option.name))
+    meant = nearest(option.name, known) or next(longer, None)
     shown = f"options: {listed(known)}" if known else "it has no options"
     label = Label(option.span, shown)
     fix = f"did you mean `{meant}`?" if meant else "take one of these, or leave it out"

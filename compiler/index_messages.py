@@ -132,6 +132,9 @@ def _past_the_end(use: IndexUse, index: Expr, most: Size, context: Context) -> s
         fixes.append(f"for {binder.binder.name} in range({start}{stop})")
     if excess is None and binder is not None and as_name(use.size) is not None and isinstance(index, BinderValue):
         fixes.append(f"for {binder.binder.name} in {use.size}")
+    declared = declared_at(index, context.session.places)
+    if excess is None and binder is None and declared is not None:
+        fixes.append(f"param {declared.text} in index({show_compact(use.size)})")
     if not fixes:
         return f"the last one is {show_compact(use.size - ONE)}"
     return "     or: ".join(fixes)

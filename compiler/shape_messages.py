@@ -221,7 +221,7 @@ def argument_sizes(
     """E0301: the arguments do not fit the sizes of the header together."""
     wanted = f"[{', '.join(s.span.text for s in item.sizes)}]"
     value = values[item.name]
-    known = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+    known = ", ".join(f"{name} = {size}" for name, size in sizes.items() if name != str(size))
     where = f" with {known}" if known else ""
     if callee.word == "set" and item is callee.header[0]:
         label = Label(node.span, f"the value is {show_shape(value.shape)}")
