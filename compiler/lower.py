@@ -76,7 +76,7 @@ class Compiled:
             return Outcome(values, {}, {}, None, status, None, None, None, None, {}, None)
         program = self.form.program(split)
         choice = choose(facts_of(program, self.strongly_convex), self.settings.solver)
-        return self._outcome(self.form, split, solve(program, self.settings, choice, warm))
+        return self.outcome(split, solve(program, self.settings, choice, warm))
 
     def complete(self, params: Params) -> dict[str, Array]:
         """All params as arrays of the model's types, defaults computed from the params before them."""
@@ -92,7 +92,10 @@ class Compiled:
                 raise KeyError(name)
         return found
 
-    def _outcome(self, form: Template, params: Params, solution: DifferentiableSolution) -> Outcome:
+    def outcome(self, params: Params, solution: DifferentiableSolution) -> Outcome:
+        """The model's own quantities at a solution of its program; ``params`` with their infinities split off."""
+        form = self.form
+        assert form is not None
         blank = _blank(solution.status, self.dtype)
         recovery = Recovery(form)
         variables = form.layout.split(solution.point.x + blank)
