@@ -1,4 +1,4 @@
-"""Curvature verdicts on random expressions: never weaker than CVXPY's rules, and never wrong at sampled points."""
+"""Facts of random expressions: curvature never weaker than by CVXPY's rules, nothing wrong at sampled points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from karush.compiler.analyse import analyse_text
-from karush.stdlib.lattice import Curvature
+from karush.compiler.fact import Fact
 
 DECLARATIONS = "param k in neg, a in pos, s\nvar x, y, p in nonneg\n"
 
@@ -64,10 +64,10 @@ def grow(random: np.random.Generator, depth: int) -> tuple[str, cp.Expression]:
     return pattern.format(text, other_text), combine(inner, other)
 
 
-def verdict(text: str) -> Curvature:
+def verdict(text: str) -> Fact:
     analysis = analyse_text(f"{DECLARATIONS}let e = {text}\nminimize 0\n")
     assert analysis.facts is not None and analysis.model is not None, text
-    return analysis.facts[analysis.model.lets["e"]].curvature
+    return analysis.facts[analysis.model.lets["e"]]
 
 
 def value_at(expression: cp.Expression, point: np.ndarray) -> float:
@@ -83,12 +83,11 @@ def test_verdicts(seed: int) -> None:
     random = np.random.default_rng(seed)
     for _ in range(12):
         text, expression = grow(random, 4)
-        found = verdict(text)
+        fact = verdict(text)
+        found = fact.curvature
         if expression.is_convex() or expression.is_concave():
             assert found.is_convex or not expression.is_convex(), text
             assert found.is_concave or not expression.is_concave(), text
-        if found is Curvature.UNKNOWN:
-            continue
         for _ in range(20):
             ends = random.uniform(-1.5, 1.5, (2, 3))
             ends[:, 2] = np.abs(ends[:, 2])
@@ -96,5 +95,6 @@ def test_verdicts(seed: int) -> None:
             middle = value_at(expression, ends.mean(axis=0))
             if np.isfinite(first) and np.isfinite(second) and max(abs(first), abs(second)) < 1e6:
                 slack = 1e-9 * (1 + abs(first) + abs(second))
+                assert fact.interval.lower - slack <= first <= fact.interval.upper + slack, text
                 assert not found.is_convex or middle <= (first + second) / 2 + slack, text
                 assert not found.is_concave or middle >= (first + second) / 2 - slack, text
