@@ -44,7 +44,7 @@ from karush.solvers.result import Status
 Params = Mapping[str, Array]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compiled:
     """A model for fixed sizes, settings and precision.
 

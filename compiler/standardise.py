@@ -30,7 +30,7 @@ from karush.compiler.terms import multiplied
 from karush.solvers.forms.quadratic import QuadraticProgram
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Template:
     """The quadratic program of a model whose objective is quadratic and whose constraints are relations.
 
