@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lark import Token, v_args
+from lark import Token
 from lark.tree import Meta
 
 from karush.dsl import ast
@@ -14,7 +14,6 @@ from karush.dsl.source import Source
 from karush.dsl.tokens import name_of
 
 
-@v_args(meta=True)
 class StatementBuilder(ExpressionBuilder):
     """Builds one statement, one method a rule of the grammar.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lark import Token, Transformer_NonRecursive, v_args
+from lark import Token, Tree
 from lark.tree import Meta
 
 from karush.dsl import ast
@@ -17,14 +17,32 @@ INLINE_PROBLEMS = frozenset({"argmin", "minimum", "fixpoint", "root"})
 """The calls whose ``for`` clause names unknowns, with their sizes."""
 
 
-@v_args(meta=True)
-class ExpressionBuilder(Transformer_NonRecursive[Token, Any]):
-    """One method a rule of the grammar; the children are built already. It does not recurse."""
+class ExpressionBuilder:
+    """One method a rule of the grammar, of the place of what was parsed and of its children, which are built before."""
 
     def __init__(self, source: Source) -> None:
-        super().__init__()
         self.source = source
         self.diagnostics: list[Diagnostic] = []
+
+    def build(self, tree: Tree[Token]) -> Any:
+        """The node of a parse tree, from the leaves up and without recursion."""
+        order: list[Any] = []
+        pending: list[Any] = [tree]
+        while pending:
+            node = pending.pop()
+            order.append(node)
+            if isinstance(node, Tree):
+                pending += node.children
+        built: list[Any] = []
+        for node in reversed(order):
+            if not isinstance(node, Tree):
+                built.append(node)
+                continue
+            first = len(built) - len(node.children)
+            children = built[first:]
+            del built[first:]
+            built.append(getattr(self, node.data)(node.meta, children))
+        return built[0]
 
     def span(self, meta: Meta) -> Span:
         return Span(self.source, meta.start_pos, meta.end_pos)

@@ -102,11 +102,11 @@ SYNTAX = (
     Code(
         "E0110",
         "nested too deep, or a line too long",
-        "Brackets, blocks and operations nest at most 200 deep, and a line has at most 100 000 "
+        "Brackets and blocks nest at most 100 deep and operations 200, and a line has at most 100 000 "
         "characters. Nobody writes more by hand, and a file written by a program says it better with "
         "arrays and `for` clauses.",
         "Name parts with `let`, sum over a `for` clause, and keep numbers in a data file.",
-        "let a = " + "(" * 201 + "1" + ")" * 201 + "\n",
+        "let a = " + "(" * 101 + "1" + ")" * 101 + "\n",
         "let a = 1\n",
     ),
     Code(

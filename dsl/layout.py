@@ -17,8 +17,8 @@ from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Source
 from karush.dsl.tokens import CLAUSE_WORDS, STATEMENT_WORDS, Lexed, line_of
 
-MAX_DEPTH = 200
-"""How deep brackets, blocks and expressions may nest; every later pass may recurse this deep."""
+MAX_NESTING = 100
+"""How deep brackets and blocks may nest: later passes recurse over them."""
 
 MAX_ERRORS = 20
 """So many findings at most are reported of one file."""
@@ -98,7 +98,7 @@ class _Splitter:
     def report_depth(self, opener: Token) -> None:
         """Brackets nested too deep are one finding, however many there are."""
         if not self.deep:
-            self.report(layout_errors.too_deep(self.source, opener, MAX_DEPTH))
+            self.report(layout_errors.too_deep(self.source, opener, MAX_NESTING))
         self.deep = True
 
     def step(self, position: int) -> int:
@@ -181,7 +181,7 @@ class _Splitter:
     # ------------------------------------------------------------ blocks
 
     def open_block(self, header: Chunk) -> None:
-        if len(self.blocks) >= MAX_DEPTH:
+        if len(self.blocks) >= MAX_NESTING:
             self.report_depth(header.tokens[-1])
             header.broken = True
             self.forgiven += 1
@@ -261,7 +261,7 @@ class _Splitter:
 
     def open_bracket(self, position: int, token: Token) -> None:
         self.brackets.append(position)
-        if len(self.brackets) + len(self.blocks) > MAX_DEPTH and self.current is not None:
+        if len(self.brackets) + len(self.blocks) > MAX_NESTING and self.current is not None:
             self.report_depth(token)
             self.break_off(self.current)
 

@@ -13,11 +13,14 @@ from lark import Lark, Token, Tree, UnexpectedToken
 from karush.dsl import ast, grammar, relations, syntax_errors
 from karush.dsl.build import StatementBuilder
 from karush.dsl.diagnostics import Diagnostic
-from karush.dsl.layout import MAX_DEPTH, MAX_ERRORS, Chunk, split
+from karush.dsl.layout import MAX_ERRORS, Chunk, split
 from karush.dsl.placement import Block, unknown_clause
 from karush.dsl.slip import Slip
 from karush.dsl.source import Source, Span
 from karush.dsl.tokens import CLAUSE_WORDS, Lexed, lex, line_of, mark_words, name_of
+
+MAX_DEPTH = 200
+"""How deep operations may stand within operations, brackets or not; every later pass may recurse this deep."""
 
 MAX_LINE = 100_000
 """Longer lines are no text that somebody wrote."""
@@ -80,7 +83,7 @@ class _Reader:
         if tree is None:
             return None
         builder = StatementBuilder(self.source, self.lexed.docs, body)
-        statement = builder.transform(tree)
+        statement = builder.build(tree)
         self.diagnostics += builder.diagnostics
         if chunk.body is not None:
             self.diagnostics += inner.finish(statement)
