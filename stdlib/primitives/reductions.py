@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from karush.stdlib.primitives.piecewise import absolute
 from karush.stdlib.primitives.tangents import at_singularity, real, reals
@@ -16,6 +16,26 @@ def sumsq(x: ArrayLike) -> Array:
     """Σ x²."""
     flat = real(x).ravel()
     return flat @ flat
+
+
+@jax.custom_jvp
+def _prod(x: Array) -> Array:
+    return jnp.prod(x)
+
+
+@_prod.defjvp
+def _prod_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    # the slope in one entry is the product of those before it and those after it: right where entries are 0
+    (x,) = primals
+    one = jnp.ones((1,), x.dtype)
+    before = jnp.concatenate([one, lax.cumprod(x)[:-1]])
+    after = jnp.concatenate([lax.cumprod(x, reverse=True)[1:], one])
+    return _prod(x), jnp.sum(before * after * tangents[0])
+
+
+def prod(x: ArrayLike) -> Array:
+    """Π x."""
+    return _prod(real(x).ravel())
 
 
 def maximum_entry(x: ArrayLike) -> Array:
@@ -172,7 +192,7 @@ def quantile(x: ArrayLike, q: ArrayLike) -> Array:
     if x.size == 1:
         return ascending[0]
     position = q * (x.size - 1)
-    below = jnp.clip(jnp.floor(jax.lax.stop_gradient(position)), 0, x.size - 2).astype(int)
+    below = jnp.clip(jnp.floor(lax.stop_gradient(position)), 0, x.size - 2).astype(int)
     weight = position - below
     return (1 - weight) * ascending[below] + weight * ascending[below + 1]
 

@@ -21,7 +21,7 @@ def _of_reals(function: Callable[[Array], Array]) -> Primitive:
 PRIMITIVES: Mapping[str, Primitive] = {
     **{
         name: _of_reals(getattr(jnp, name))
-        for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sum", "mean", "prod")
+        for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sum", "mean")
     },
     "atan": _of_reals(jnp.arctan),
     "cumsum": _of_reals(jnp.cumsum),
@@ -56,6 +56,7 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "floor": piecewise.floor,
     "ceil": piecewise.ceil,
     "round": piecewise.round_half_even,
+    "prod": reductions.prod,
     "max": reductions.maximum_entry,
     "min": reductions.minimum_entry,
     "sumsq": reductions.sumsq,

@@ -15,9 +15,9 @@ from jax import Array, lax
 
 
 def real(x: jax.typing.ArrayLike) -> Array:
-    """The array of real numbers that an argument is; integers and truth values become reals."""
+    """The array of real numbers that an argument is; integers become reals that take the type of what they meet."""
     array = jnp.asarray(x)
-    return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(jnp.result_type(float))
+    return array if jnp.issubdtype(array.dtype, jnp.inexact) else 1.0 * array
 
 
 def reals(*arguments: jax.typing.ArrayLike) -> tuple[Array, ...]:
