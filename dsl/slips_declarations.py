@@ -7,6 +7,7 @@ from karush.dsl.slip import COMPARATORS, DECLARATIONS, Slip
 from karush.dsl.tokens import ENDS_A_VALUE, KEYWORDS
 
 _SETS_FOR = {(">=", "0"): "nonneg", ("<=", "0"): "nonpos", (">", "0"): "pos", ("<", "0"): "neg"}
+_CLOSED = {"pos": "nonneg", "neg": "nonpos"}
 _TYPES = frozenset({
     "real", "float", "double", "int", "integer", "bool", "boolean", "vector", "matrix", "scalar", "array", "binary",
     "continuous", "positive"
@@ -32,10 +33,26 @@ def bound(slip: Slip) -> Diagnostic | None:
         return slip.error("E0106", message, span, "", "sizes are never negative; a value is given by `dim n = 20`")
     operator, value = slip.tokens[slip.position], slip.at(slip.position + 1)
     name = _SETS_FOR.get((str(operator), str(value))) if end == slip.position + 1 else None
+    if slip.first.type == "VAR":
+        name = _CLOSED.get(name or "", name)
     if name is None:
         advice = "`in box(lower, upper)`, or a constraint under `subject to`"
         return slip.error("E0106", message, span, "", advice)
-    return slip.error("E0106", message, span, "", slip.replace(span, f"in {name}"))
+    found = slip.error("E0106", message, span, "", slip.replace(span, f"in {name}"))
+    if slip.first.type == "PARAM":
+        return found
+    row = f"{_declared_name(slip)} {operator[0]}= {value}"
+    return slip.with_notes(found, ("help", f"a bound with a name and a dual: `bound: {row}` under `subject to`"))
+
+
+def _declared_name(slip: Slip) -> str:
+    """The name that the declaration with the bad token declares."""
+    name, depth = "", 0
+    for before, token in zip(slip.tokens, slip.tokens[1 : slip.position], strict=False):
+        depth += (before.type in ("LSQB", "LPAR")) - (before.type in ("RSQB", "RPAR"))
+        if depth == 0 and before.type in DECLARATIONS | {"COMMA"}:
+            name = str(token)
+    return name
 
 
 def type_first(slip: Slip) -> Diagnostic | None:
