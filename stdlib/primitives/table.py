@@ -91,7 +91,9 @@ PRIMITIVES: Mapping[str, Primitive] = {
 """Name of a primitive -> its evaluation in jax.numpy, differentiable as derivatives.md says."""
 
 
-def primitive(name: str, rules: Mapping[str, float] | None = None) -> Primitive:
-    """The primitive of this name, with the element at its tie that ``rules`` states for it, if any."""
-    tie = (rules or {}).get(name)
-    return PRIMITIVES[name] if tie is None or name not in piecewise.TIES else piecewise.TIES[name](tie)
+def primitive(name: str, tie: float | None = None) -> Primitive:
+    """The primitive of this name; ``tie`` is the element at its tie that ``derivative rule(relu = 0.5)`` states.
+
+    A tie is taken by the primitives of ``piecewise.TIES`` only.
+    """
+    return PRIMITIVES[name] if tie is None else piecewise.TIES[name](tie)
