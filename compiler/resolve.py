@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
 from karush.compiler import statements, vocabulary
@@ -57,9 +57,9 @@ def resolve(module: ast.Module, library: Library, *, complete: bool = True) -> t
 
 def _file_name(name: str) -> str:
     """A model is called after its file's stem, or after the folder of a ``model.opt``."""
-    path = PurePath(name)
-    if path.name == "model.opt" and path.parent.name:
-        return path.parent.name
+    path = Path(name)
+    if path.name == "model.opt":
+        return path.resolve().parent.name or path.stem
     return path.stem
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Mapping
@@ -22,8 +23,11 @@ from karush.compiler.show_kkt import show_kkt
 from karush.data.bind import bind
 from karush.data.given import Binding, Reading
 from karush.data.objects import Memory, read_object
+from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.files import read_source
 from karush.dsl.source import Source
 from karush.errors import ModelError
+from karush.outputs import outputs
 from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
 
@@ -41,7 +45,12 @@ def load(path: str | os.PathLike[str]) -> Problem:
     file = Path(path)
     if file.is_dir():
         file = file / "model.opt"
-    return from_source(Source(str(file), file.read_text(encoding="utf-8-sig")))
+    if not file.exists():
+        raise FileNotFoundError(errno.ENOENT, "no such model", str(file))
+    source = read_source(file)
+    if isinstance(source, Diagnostic):
+        raise ModelError([source])
+    return from_source(source)
 
 
 def loads(text: str, name: str = "<string>") -> Problem:
@@ -109,6 +118,7 @@ class Problem:
     dtype: str | None = None
     memory: Memory = field(default_factory=Memory, repr=False)
     programs: dict[Any, Compiled] = field(default_factory=dict, repr=False)
+    derivatives: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> Model:
@@ -119,7 +129,7 @@ class Problem:
     def __call__(self, /, **params: Any) -> Result:
         """The solution for these params."""
         prepared = self.prepare(params)
-        return as_result(self.model.name, prepared.run())
+        return as_result(self.model, prepared.run())
 
     def prepare(self, params: Mapping[str, Any]) -> Prepared:
         """Bind and check the data, and compile for their sizes if that has not been done."""
@@ -180,18 +190,13 @@ class Problem:
         return f"{kind} {self.model.name}({', '.join(self.model.params)}) -> {', '.join(outputs(self.model))}"
 
 
-def outputs(model: Model) -> tuple[str, ...]:
-    """Names of the values: vars, then lets."""
-    return (*model.vars, *model.lets)
-
-
 def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> Any:
     """A checked value as a NumPy array of the type that the program takes, so that equal shapes never retrace."""
     real = model.params[name].kind is Kind.REAL
     return np.asarray(value, compiled.dtype) if real else np.asarray(value)
 
 
-def as_result(name: str, outcome: Outcome) -> Result:
+def as_result(model: Model, outcome: Outcome) -> Result:
     """An outcome as the record that users see."""
     residuals = outcome.residuals
     statistics = {
@@ -211,7 +216,7 @@ def as_result(name: str, outcome: Outcome) -> Result:
         "derivative": as_evidence(outcome),
         "statistics": Record(statistics),
     }
-    return Result(name, outcome.values, fields)
+    return Result(model.name, {name: outcome.values[name] for name in outputs(model)}, fields)
 
 
 def as_evidence(outcome: Outcome) -> EvidenceRecord | None:

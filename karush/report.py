@@ -19,6 +19,7 @@ from karush.compiler.recover import Recovery
 from karush.data.given import Binding
 from karush.data.sizes import bare_name
 from karush.output import Axes, Output
+from karush.outputs import outputs
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
 from karush.stdlib.shape import Shape
@@ -51,8 +52,8 @@ def run_output(compiled: Compiled, kind: Classification, binding: Binding, outco
         "model": model.name,
         "status": status.word,
         "objective": outcome.objective if found else None,
-        "values": outcome.values if found else dict.fromkeys(outcome.values),
-        "duals": outcome.duals if found else {},
+        "values": {name: outcome.values[name] if found else None for name in outputs(model)},
+        "duals": in_order(model, outcome.duals) if found else {},
         "dims": dict(binding.dims),
         "labels": {dim: list(labels) for dim, labels in binding.labels.items()},
         "problem": {"class": kind.problem_class, "convex": kind.convex, **compiled.counts()},
@@ -67,11 +68,17 @@ def run_output(compiled: Compiled, kind: Classification, binding: Binding, outco
     return Output(record, dict(axes_of(model, binding)))
 
 
+def in_order(model: Model, duals: Mapping[str, Any]) -> dict[str, Any]:
+    """Duals as their rows stand in the file, those of vars behind."""
+    names = [constraint.label for constraint in model.constraints if constraint.label is not None]
+    return {name: duals[name] for name in dict.fromkeys([*names, *model.vars]) if name in duals}
+
+
 def limit_output(model: Model, dtype: str) -> Output:
     """The record of a solve that was stopped at its time limit."""
     record = {
         "v": VERSION, "model": model.name, "status": Status.LIMIT.word, "objective": None,
-        "values": dict.fromkeys((*model.vars, *model.lets)), "duals": {}, "versions": versions(), "dtype": dtype,
+        "values": dict.fromkeys(outputs(model)), "duals": {}, "versions": versions(), "dtype": dtype,
     }  # fmt: skip
     return Output(record)
 
@@ -174,11 +181,10 @@ def status_word(status: Any) -> str:
 
 
 def active_rows(masks: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The places of the True entries by label: plain numbers on one axis, else lists of them."""
+    """The places of the True entries by label: plain numbers on one axis (0 for a single row), else lists of them."""
     found: dict[str, list[Any]] = {}
     for name, mask in masks.items():
-        array = np.asarray(mask)
-        places = [list(map(int, index)) for index in np.argwhere(array)]
-        if places or (array.ndim == 0 and bool(array)):
+        places = [list(map(int, index)) for index in np.argwhere(np.atleast_1d(mask))]
+        if places:
             found[name] = [place[0] if len(place) == 1 else place for place in places]
     return found

@@ -13,6 +13,7 @@ from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
 
 LINES, WIDTH = 12, 76
+VERDICTS = ("primal", "dual", "objective", "status")
 
 
 def is_traced(value: Any) -> bool:
@@ -82,16 +83,16 @@ class Record(Mapping[str, Any]):
 
 @jax.tree_util.register_pytree_with_keys_class
 class EvidenceRecord(Record):
-    """The evidence of a derivative; ``primal``, ``dual`` and ``objective`` are a `DerivativeStatus` each."""
+    """The evidence of a derivative; its verdicts (``primal``, ``status``, …) are a `DerivativeStatus` each."""
 
     def __getattr__(self, name: str) -> Any:
         value = super().__getattr__(name)
-        return readable(value, DerivativeStatus) if name in ("primal", "dual", "objective") else value
+        return readable(value, DerivativeStatus) if name in VERDICTS else value
 
     def __repr__(self) -> str:
-        words = (f"{name}={show_word(getattr(self, name))}" for name in ("primal", "dual", "objective"))
-        rest = {name: value for name, value in self.items() if name in ("rank", "sigma_min", "gap")}
-        return f"derivative({', '.join(words)}, {repr(Record(rest))[1:]}"
+        words = [f"{name}={show_word(getattr(self, name))}" for name in self if name in VERDICTS]
+        numbers = [f"{n}={show_array(v)}" for n, v in self.items() if n not in VERDICTS and not isinstance(v, Record)]
+        return f"({', '.join([*words, *numbers])})"
 
 
 @jax.tree_util.register_pytree_with_keys_class

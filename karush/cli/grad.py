@@ -1,0 +1,176 @@
+"""``karush grad``: differentiate an output of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import jax
+import numpy as np
+
+from karush.cli.exits import OF_STATUS, UNDEFINED, WRONG
+from karush.cli.options import OneOf, Verb, later, solve_options
+from karush.cli.session import Stop, tell, usage
+from karush.cli.solving import Clock, Options, Watch, check_usage, compiler_options, deliver, open_problem, warn
+from karush.compiler.model import Model
+from karush.data.given import Binding, Pattern
+from karush.derivative import Differentiated, differentiated
+from karush.dsl.diagnostics import Diagnostic, Label
+from karush.jacobian import Jacobian, choose_mode, differences, jacobian
+from karush.output import Output
+from karush.outputs import DerivativeError, resolve
+from karush.report import VERSION, active_rows, axes_of, host, status_word
+from karush.solvers.result import Status
+
+AGREES = 1e-4
+"""Finite differences that agree less well than this, relatively, are warned of."""
+
+
+@click.command(cls=Verb, help="Differentiate an output of a model in its params.")
+@solve_options
+@click.option("--of", "of", default="objective", show_default=True, help="The output: a var, let, objective, dual.cap.")
+@click.option("--wrt", "wrt", help="The params, with commas (default: all real ones).")
+@click.option("--mode", type=OneOf(("auto", "jvp", "vjp", "clarke", "ld"), ("clarke", "ld")), default="auto")
+@later("--tie", help="The element of an atom at a tie.")
+@later("--side", choices=["left", "right"], help="One-sided value.")
+@later("--linear", help="The linear solver, by name.")
+@later("--optimality", help="Another optimality map.")
+@click.option("--check", "check", is_flag=True, help="Compare with finite differences.")
+@later("--certify", flag=True, help="Certify the derivative.")
+@click.option("--explain", "explain", is_flag=True, help="Say on stderr how and why.")
+def grad(*, of: str, wrt: str | None, mode: str, check: bool, explain: bool, **given: Any) -> int:
+    """Differentiate, report, and say how it ended by the exit code."""
+    options = Options(**given)
+    if options.warm is not None:
+        raise usage("--warm starts `run`; a derivative is taken at the solution itself")
+    check_usage(options)
+    clock = Clock(options.verbose)
+    clock.start()
+    problem, binding = open_problem(options)
+    names = [name.strip() for name in wrt.split(",")] if wrt is not None else None
+    check_request(problem.model, of, names)
+    watch = Watch(options.timeout, lambda: deliver(Output({"v": VERSION, "of": of, "status": "limit"}), options))
+    prepared = problem.bound(binding)
+    function = differentiated(problem, prepared.compiled, of, names)
+    arrays = dict(prepared.arrays)
+    mode, why = choose_mode(function, arrays, mode)
+    found = differentiate(function, mode, arrays, clock)
+    record = grad_record(of, mode, found, binding)
+    if check:
+        record["check"] = differences(function, arrays, found)
+    output = Output(record, dict(axes_of(problem.model, binding)))
+    watch.stop()
+    for line in explanation(function, record, why) if explain else ():
+        click.echo(line, err=True)
+    code = conclude(record)
+    deliver(output, options)
+    return code
+
+
+def check_request(model: Model, of: str, wrt: Sequence[str] | None) -> None:
+    """Unknown names are wrong usage, a param that is not real is E0704."""
+    try:
+        resolve(model, of, wrt)
+    except DerivativeError as error:
+        if error.code != "E0704":
+            raise usage(error.message) from None
+        name = next(n for n in wrt or () if n in model.params and f"`{n}`" in error.message)
+        tell([Diagnostic(error.code, error.message, (Label(model.params[name].span, "in --wrt"),))])
+        raise Stop(WRONG) from None
+
+
+def differentiate(function: Differentiated, mode: str, arrays: dict[str, Any], clock: Clock) -> Jacobian:
+    """Compile and run; DerivativeError is a part of a dual that does not exist."""
+    try:
+        jitted = jax.jit(
+            lambda given: jacobian(function, mode, given),
+            compiler_options=compiler_options(function.compiled.counts()),
+        )
+        program = jitted.lower(arrays).compile()
+    except DerivativeError as error:
+        raise usage(error.message) from None
+    clock.lap("compiled")
+    found: Jacobian = host(jax.block_until_ready(program(arrays)))
+    clock.lap("solved and differentiated")
+    return found
+
+
+def grad_record(of: str, mode: str, found: Jacobian, binding: Binding) -> dict[str, Any]:
+    """The JSON of a gradient."""
+    status = Status(int(found.solved.outcome.status))
+    usable = status in (Status.SOLVED, Status.SOLVED_INACCURATE)
+    evidence = found.evidence
+    function = found.solved.solution is None
+    gradients = {
+        name: on_pattern(array, np.ndim(found.value), binding.patterns.get(name))
+        for name, array in found.gradients.items()
+    }
+    return {
+        "v": VERSION,
+        "of": of,
+        "value": found.value if usable else None,
+        "status": status.word,
+        "mode": mode,
+        "gradients": gradients if usable else dict.fromkeys(gradients),
+        "derivative": {
+            "status": status_word(evidence.status),
+            "method": "chain rule" if function else "implicit",
+            "residual": evidence["residual"],
+            "condition": evidence["condition"],
+            "error_bound": evidence["error_bound"],
+            "active": active_rows(evidence["active"]),
+            "weakly_active": active_rows(evidence["weakly_active"]),
+        },
+    }
+
+
+def on_pattern(array: np.ndarray, leading: int, pattern: Pattern | None) -> Any:
+    """The gradient in a param that was given sparse: its values at the stored entries alone."""
+    if pattern is None:
+        return array
+    values = array[(..., pattern.rows, pattern.cols)]
+    return {"coo": [pattern.rows, pattern.cols, values], "shape": list(array.shape[leading:])}
+
+
+def conclude(record: dict[str, Any]) -> int:
+    """The exit code, with a warning where there is something to be known."""
+    code = OF_STATUS[record["status"]]
+    if code:
+        warn(f"{record['status']}: there is no derivative")
+        return code
+    verdict = record["derivative"]["status"]
+    if verdict == "undefined":
+        warn(f"the derivative of {record['of']} is undefined here: it is not unique (see karush explain R0801)")
+        return UNDEFINED
+    if verdict == "conservative":
+        warn("one element of the conservative derivative: a row is weakly active (see karush explain R0802)")
+    for name, entry in record.get("check", {}).items() if verdict == "unique" else ():
+        if not entry["difference"] <= AGREES:
+            warn(f"finite differences in {name} differ by {entry['difference']:.1e}, relatively")
+    return code
+
+
+def explanation(function: Differentiated, record: dict[str, Any], why: str) -> list[str]:
+    """How the derivative was taken and how far it can be trusted, in words."""
+    evidence = record["derivative"]
+    lines = [f"mode {record['mode']}: {why}"]
+    if evidence["method"] != "implicit":
+        return [*lines, "method chain rule: the file is a plain function"]
+    lines.append("method implicit: one linear system at the solution, with the active rows as equations")
+    if record["of"] == "objective":
+        lines.append("the objective by the envelope formula: no linear solve, right also where x is not unique")
+    active = ", ".join(f"{name} {places or ''}".strip() for name, places in evidence["active"].items())
+    weak = ", ".join(f"{name} {places or ''}".strip() for name, places in evidence["weakly_active"].items())
+    lines.append(f"active rows: {active or 'none'}; weakly active: {weak or 'none'}")
+    choice = function.compiled.choice
+    if choice is not None:
+        lines.append(f"solver {choice.name}: {choice.reason}")
+    lines.append(
+        f"residual {float(evidence['residual']):.1e}, condition {float(evidence['condition']):.3g}, "
+        f"error bound {float(evidence['error_bound']):.1e}: {evidence['status']}"
+    )
+    return lines
+
+
+COMMANDS = {"grad": grad}

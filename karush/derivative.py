@@ -1,0 +1,145 @@
+"""Derivatives of a model's outputs with their evidence: ``karush.vjp`` and ``karush.jvp``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.compiler.lower import Compiled
+from karush.compiler.split_infinities import split_infinities
+from karush.evidence import Solved, pair_evidence
+from karush.outputs import DerivativeError, Request, pick, resolve
+from karush.problem import Problem
+from karush.result import EvidenceRecord, Record
+from karush.solvers.quadratic_driver import choose, facts_of, solve
+
+Arrays = dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Differentiated:
+    """An output of a compiled model as a function of params; compiled once, whatever the numbers.
+
+    ``moved`` are the params to be differentiated; for one that takes its default, what is added to it. So a derivative
+    flows through the defaults that depend on a param, and for a param that takes its default it is that of giving it.
+    ``given`` are the params that were given.
+    """
+
+    compiled: Compiled
+    request: Request
+
+    def start(self, given: Mapping[str, Any]) -> Arrays:
+        """Where the derivative is taken."""
+        shapes, dtype = self.compiled.specification(), self.compiled.dtype
+        return {
+            name: jnp.asarray(given[name], dtype) if name in given else jnp.zeros(shapes[name].shape, dtype)
+            for name in self.request.wrt
+        }
+
+    def params(self, moved: Arrays, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All params."""
+        params = dict(given)
+        for name in self.compiled.model.params:
+            if name in moved:
+                params[name] = moved[name] if name in given else self.compiled.complete(params)[name] + moved[name]
+        return params
+
+    def value(self, moved: Arrays, given: Mapping[str, Any]) -> tuple[Array, Solved]:
+        """The output, and what its evidence is computed from."""
+        compiled = self.compiled
+        params = self.params(moved, given)
+        if compiled.form is None:
+            solved = Solved(compiled.function(params), {}, None, None)
+        else:
+            split = split_infinities(compiled.complete(params), compiled.bounding)
+            program = compiled.form.program(split)
+            choice = choose(facts_of(program, compiled.strongly_convex), compiled.settings.solver)
+            solution = solve(program, compiled.settings, choice)
+            solved = Solved(compiled.outcome(split, solution), split, program, solution)
+        return pick(solved.outcome, self.request.of), jax.lax.stop_gradient(solved)
+
+    def evidence(self, solved: Solved, cotangent: Array) -> EvidenceRecord:
+        """The evidence of the output and a cotangent."""
+        return pair_evidence(self.compiled, self.request.of, solved, cotangent)
+
+    @cached_property
+    def jitted_value(self) -> Callable[..., tuple[Array, Solved]]:
+        """`value`, jitted once."""
+        return jax.jit(self.value)
+
+    @cached_property
+    def jitted_evidence(self) -> Callable[..., EvidenceRecord]:
+        """`evidence`, jitted once."""
+        return jax.jit(self.evidence)
+
+
+def differentiated(problem: Problem, compiled: Compiled, of: str, wrt: Sequence[str] | None) -> Differentiated:
+    """The output as a function, kept with the problem."""
+    request = resolve(problem.model, of, wrt)
+    key = (compiled, request)
+    if key not in problem.derivatives:
+        problem.derivatives[key] = Differentiated(compiled, request)
+    return problem.derivatives[key]
+
+
+def vjp(
+    problem: Problem, of: str = "objective", wrt: Sequence[str] | None = None
+) -> Callable[..., tuple[Array, Callable[[Any], Record]]]:
+    """(value, pull) of an output at some params: ``value, pull = vjp(m, of="ret", wrt=("mu",))(mu=mu, …)``.
+
+    ``pull(cotangent)`` is a record with the gradient in every param of ``wrt`` (default: all real ones), and
+    ``evidence`` (residual, condition, error_bound, status, active, weakly_active).
+    """
+
+    def at(**params: Any) -> tuple[Array, Callable[[Any], Record]]:
+        prepared = problem.prepare(params)
+        function = differentiated(problem, prepared.compiled, of, wrt)
+        moved = function.start(prepared.arrays)
+        value, back, solved = jax.vjp(lambda m: function.jitted_value(m, prepared.arrays), moved, has_aux=True)
+
+        def pull(cotangent: Any) -> Record:
+            seed = jnp.broadcast_to(jnp.asarray(cotangent, value.dtype), value.shape)
+            (gradients,) = back(seed)
+            evidence = function.jitted_evidence(solved, seed)
+            return Record({**{name: gradients[name] for name in function.request.wrt}, "evidence": evidence})
+
+        return value, pull
+
+    return at
+
+
+def jvp(
+    problem: Problem, of: str = "objective", wrt: Sequence[str] | None = None
+) -> Callable[..., tuple[Array, Callable[..., Record]]]:
+    """(value, push) of an output at some params; ``push(mu=dmu)`` is a record of ``tangent`` and ``evidence``.
+
+    The evidence is that of the output with the tangent as its cotangent.
+    """
+
+    def at(**params: Any) -> tuple[Array, Callable[..., Record]]:
+        prepared = problem.prepare(params)
+        function = differentiated(problem, prepared.compiled, of, wrt)
+        moved = function.start(prepared.arrays)
+        value, forward, solved = jax.linearize(lambda m: function.jitted_value(m, prepared.arrays), moved, has_aux=True)
+
+        def push(**tangents: Any) -> Record:
+            unknown = [name for name in tangents if name not in moved]
+            if unknown:
+                raise DerivativeError("E0201", f"`{unknown[0]}` is not in wrt; there are {', '.join(moved)}")
+            whole = {
+                name: jnp.broadcast_to(jnp.asarray(tangents.get(name, 0), array.dtype), array.shape)
+                for name, array in moved.items()
+            }
+            tangent = forward(whole)
+            seed = jnp.where(jnp.isfinite(tangent), tangent, 1)
+            return Record({"tangent": tangent, "evidence": function.jitted_evidence(solved, seed)})
+
+        return value, push
+
+    return at
