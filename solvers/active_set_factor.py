@@ -25,13 +25,13 @@ from jax import Array
 class ActiveSetFactor:
     """The final working set of a dual active-set solve with the inverses it ended with; no integers in it.
 
-    ``inverse`` L⁻¹ (n, n), ``rows`` W (k, n), ``scale`` (k,), ``working`` (k,) 1.0 in B and 0.0 elsewhere, and one of
+    ``basis`` L⁻ᵀ (n, n), ``rows`` W (k, n), ``scale`` (k,), ``working`` (k,) 1.0 in B and 0.0 elsewhere, and one of
     ``gram_inverse`` (k, k), (W_B W_Bᵀ)⁻¹ with zeros outside B, or ``pseudo_inverse`` (k, n), whose rows in B are
     those of (W_B W_Bᵀ)⁻¹W_B, with ``null_basis`` (n, n), whose rows are an orthonormal basis of the kernel of W_B and
     zeros. ``counts`` is (p, m).
     """
 
-    inverse: Array
+    basis: Array
     rows: Array
     scale: Array
     working: Array
@@ -52,21 +52,29 @@ class ActiveSetFactor:
         p, m = self.counts
         return self.working[p + m :] > 0 if self.working.shape[0] > p + m else None
 
+    def solve_working(self, rhs_x: Array, rhs_rows: Array) -> tuple[Array, Array]:
+        """(dx, dλ) for r_x (n,) and the stacked r (k,), which is zero outside B."""
+        return self._solve(rhs_x @ self.basis, self.scale * rhs_rows)
+
     def solve_stacked(self, rhs_x: Array, rhs_rows: Array) -> tuple[Array, Array]:
         """(dx, dλ) for r_x (n,) and the stacked r (k,)."""
         p, _ = self.counts
-        known = (1 - self.working) * rhs_rows / self.scale
+        known = (1 - self.working) * rhs_rows
         known = jnp.concatenate([jnp.zeros(p, known.dtype), known[p:]]) if p else known
-        target = self.working * self.scale * rhs_rows
-        free = self.inverse @ rhs_x + known @ self.rows
+        free = rhs_x @ self.basis + (known / self.scale) @ self.rows
+        dx, multipliers = self._solve(free, self.working * self.scale * rhs_rows)
+        return dx, known + multipliers
+
+    def _solve(self, free: Array, target: Array) -> tuple[Array, Array]:
         if self.gram_inverse is not None:
             multipliers = self.gram_inverse @ (target - self.rows @ free)
             moved = free + multipliers @ self.rows
         else:
+            assert self.pseudo_inverse is not None and self.null_basis is not None
             particular = target @ self.pseudo_inverse
             multipliers = self.pseudo_inverse @ (particular - free)
             moved = particular + (self.null_basis @ free) @ self.null_basis
-        return moved @ self.inverse, self.scale * (known + multipliers)
+        return self.basis @ moved, self.scale * multipliers
 
     def solve(
         self, rhs_x: Array, rhs_y: Array, rhs_z: Array, rhs_w: Array | None

@@ -98,7 +98,8 @@ def _updated(slots: _Slots, rates: Array, kernel: Array, direction: Array, pivot
     safe = jnp.where(pivot > 0, pivot, 1)
     reflect = (kernel + jnp.where(at, turn, 0)) / (safe + jnp.abs(turn * head))
     enter_first, enter_row = reflect, direction + turn * row
-    enter_second = jnp.where(at, -1 / jnp.where(turn == 0, 1, turn) - 1 / safe, jnp.where(kind == IDLE, 0, rates / safe))
+    working = jnp.where(kind == IDLE, 0, rates / safe)
+    enter_second = jnp.where(at, -1 / jnp.where(turn == 0, 1, turn) - 1 / safe, working)
     # leave
     square = row @ row
     square = jnp.where(square > 0, square, 1)

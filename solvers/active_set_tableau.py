@@ -10,7 +10,8 @@ T_ik of the other values. One pivot on p, in either direction, with e_p the unit
 
     T ← T − (c ∓ e_p)(c ∓ e_p)ᵀ/d,     c = T e_p,     − when p enters, + when it leaves,
 
-exact in all entries but the diagonal, which is kept apart:  T_ii ← T_ii − c_i²/d,  T_pp ← −1/d.
+exact in all entries but the diagonal, which is kept apart:  T_ii ← T_ii − c_i²/d,  T_pp ← −1/d. (Entries of the
+diagonal within the table itself are never read.)
 """
 
 from __future__ import annotations
@@ -72,19 +73,18 @@ def pivot_tolerance(dtype: jnp.dtype) -> float:
     return float(jnp.finfo(dtype).eps) ** 0.7
 
 
-def _column(state: _State, row: Array, at: Array) -> Array:
-    return jnp.where(at, state.diagonal, state.table[row])
-
-
 def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
     entering, kind, T, diagonal = state.entering, state.kind, state.table, state.diagonal
     k = entering.row
     numbers = jnp.arange(kind.shape[0], dtype=jnp.int32)
-    at_k = numbers == k
-    column = _column(state, k, at_k)
+    column = T[k]
     working = is_working(kind)
     pivot = diagonal[k]
     regular = pivot > pivot_tolerance(pivot.dtype)
+    rows, dimension = problem.rows.shape
+    if rows > dimension:
+        # the unit normals span no more than the space: what the table says beyond that is rounding
+        regular = regular & (jnp.sum(working) < dimension)
     step = longest_step(state.multiplier, entering.sign * column, kind, entering.violation, pivot, regular)
     signed = entering.sign * step.length
     ignore = step.stuck & (entering.violation <= redundant[k])
@@ -92,13 +92,12 @@ def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
 
     p = jnp.where(step.drop, step.leaving, k)
     at_p = numbers == p
-    pivot_column = _column(state, p, at_p)
     inverse = jnp.where(step.stuck, 0, 1 / diagonal[p])
-    swept = pivot_column + jnp.where(at_p, jnp.where(step.drop, 1.0, -1.0), 0)
+    swept = jnp.where(at_p, diagonal[p] + jnp.where(step.drop, 1.0, -1.0), T[p])
     table = T - swept[:, None] * (swept * inverse)[None, :]
-    diagonal = jnp.where(at_p & ~step.stuck, -inverse, diagonal - pivot_column * pivot_column * inverse)
+    diagonal = jnp.where(at_p & ~step.stuck, -inverse, diagonal - swept * swept * inverse)
 
-    multiplier = state.multiplier - jnp.where(working, signed * column, 0) + jnp.where(at_k, signed, 0)
+    multiplier = state.multiplier + signed * jnp.where(working, -column, numbers == k)
     multiplier = jnp.where(at_p & step.drop, 0, multiplier)
     value = state.value + jnp.where(working, 0, signed * column)
     becomes = jnp.where(ignore, IGNORED, jnp.where(step.drop, IDLE, new_kind(problem, entering)))
@@ -122,7 +121,7 @@ def run(problem: Whitened, redundant: Array, max_iterations: Array) -> TableauEn
     """
     W = problem.rows
     gram = W @ W.T
-    diagonal = jnp.diagonal(gram)
+    diagonal = problem.length
     value = W @ problem.start
     idle = jnp.zeros_like(value)
     entering = choose(problem, value, idle, diagonal)
