@@ -23,7 +23,6 @@ from jax import Array
 
 from karush.solvers.condensed import Block, Condensed, factorise, is_usable
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows, rows_of
 
 
@@ -193,20 +192,22 @@ def _defect(data: Embedded, it: Iterate) -> _Defect:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Newton:
-    """What one iteration's directions share: the factorised system, the weights, the solve for the τ column."""
+    """What one iteration's directions share: the factorised system, the weights of the sides, the defect."""
 
     system: Condensed
     weight_lower: Array
     weight_upper: Array
     defect: _Defect
-    tau_column: Block
-    pivot: Array
 
 
-def _tau_rhs(data: Embedded, lower: Array, upper: Array, ratio: Array) -> Block:
-    """The right-hand side that τ multiplies: (−q, b, V(W_l l + W_u u)), l itself at pinned rows."""
-    sides = jnp.where(data.pinned, data.lower, ratio * (lower * data.lower + upper * data.upper))
-    return Block(-data.problem.linear, data.problem.equality_rhs, sides)
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Products:
+    """For each side, and for τκ, what the product of slack and multiplier is asked to lose."""
+
+    lower: Array
+    upper: Array
+    tau: Array
 
 
 def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
@@ -214,74 +215,91 @@ def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
     present = data.low | data.high | data.pinned
     problem = data.problem
     system = factorise(problem.quadratic, problem.equality_matrix, data.rows, ratio, present, delta)
-    column = _column(system.solve(_columns(_tau_rhs(data, lower, upper, ratio))), 0)
-    # the τ equation's pivot, written as a sum of squares (x₁ the column, ξ = x/τ):
-    # (x₁−ξ)ᵀP(x₁−ξ) + v₁ᵀVv₁ + Σ W_l W_u V (u−l)² + κ/τ > 0
-    apart = column.x - it.x / it.tau
-    spread = jnp.where(data.low & data.high, lower * upper * ratio * (data.upper - data.lower) ** 2, 0)
-    pivot = apart @ data.quadratic_times(apart) + column.v @ (system.ratio * column.v)
-    pivot = pivot + jnp.sum(spread) + it.kappa / it.tau
-    return _Newton(system, lower, upper, _defect(data, it), column, pivot)
+    return _Newton(system, lower, upper, _defect(data, it))
 
 
-def _direction(
-    data: Embedded, it: Iterate, newton: _Newton, keep: Array, lower: Array, upper: Array, tau: Array
-) -> Iterate:
-    """The Newton direction that removes the fraction ``keep`` of the defect and the given products.
+def _tau_rhs(data: Embedded, newton: _Newton) -> Block:
+    """The right-hand side that τ multiplies: (−q, b, V(W_l l + W_u u)), l itself at pinned rows."""
+    sides = newton.weight_lower * data.lower + newton.weight_upper * data.upper
+    sides = jnp.where(data.pinned, data.lower, newton.system.ratio * sides)
+    return Block(-data.problem.linear, data.problem.equality_rhs, sides)
 
-    ``lower``, ``upper`` (k,) and ``tau`` are what s∘z (and τκ) is asked to lose.
+
+def _tau_pivot(data: Embedded, it: Iterate, newton: _Newton, column: Block) -> Array:
+    """The pivot of the τ equation as a sum of squares: x₁, v₁ being the τ column and ξ = x/τ,
+
+    (x₁−ξ)ᵀP(x₁−ξ) + v₁ᵀVv₁ + Σ W_l W_u V (u−l)² + κ/τ > 0.
     """
+    apart = column.x - it.x / it.tau
+    spread = newton.weight_lower * newton.weight_upper * newton.system.ratio * (data.upper - data.lower) ** 2
+    pivot = apart @ data.quadratic_times(apart) + column.v @ (newton.system.ratio * column.v)
+    return pivot + jnp.sum(jnp.where(data.low & data.high, spread, 0)) + it.kappa / it.tau
+
+
+def _direction(data: Embedded, it: Iterate, newton: _Newton, keep: Array, loss: _Products) -> Iterate:
+    """The Newton direction that removes the fraction ``keep`` of the defect and the given products."""
     problem, defect = data.problem, newton.defect
     W_l, W_u = newton.weight_lower, newton.weight_upper
-    t_l = jnp.where(data.low, lower / it.slack_lower + W_l * keep * defect.lower, 0)
-    t_u = jnp.where(data.high, upper / it.slack_upper + W_u * keep * defect.upper, 0)
+    t_l = jnp.where(data.low, loss.lower / it.slack_lower + W_l * keep * defect.lower, 0)
+    t_u = jnp.where(data.high, loss.upper / it.slack_upper + W_u * keep * defect.upper, 0)
     sides = jnp.where(data.pinned, -keep * defect.pinned, -newton.system.ratio * (t_l - t_u))
     rhs = Block(-keep * defect.x, -keep * defect.y, sides)
-    d = _column(newton.system.solve(_columns(rhs)), 0)
+    both = newton.system.solve(_columns(rhs, _tau_rhs(data, newton)))
+    d, column = _column(both, 0), _column(both, 1)
 
-    value = data.rows.apply(d.x)
-    z_l, z_u = _split(data, it, newton, d.v, value, jnp.zeros_like(tau), t_l, t_u)
+    z_l, z_u = _split(data, it, newton, d.v, _Row(data.rows.apply(d.x), jnp.zeros_like(it.tau), t_l, t_u))
     slope = problem.linear + 2 * data.quadratic_times(it.x / it.tau)
     change = slope @ d.x - problem.equality_rhs @ d.y
     change = change - data.lower @ (z_l + jnp.where(data.pinned, d.v, 0)) + data.upper @ z_u
-    d_tau = (keep * defect.tau - tau / it.tau + change) / newton.pivot
+    d_tau = (keep * defect.tau - loss.tau / it.tau + change) / _tau_pivot(data, it, newton, column)
 
-    total = jax.tree.map(lambda a, b: a + d_tau * b, d, newton.tau_column)
+    total = jax.tree.map(lambda a, b: a + d_tau * b, d, column)
     value = data.rows.apply(total.x)
-    z_l, z_u = _split(data, it, newton, total.v, value, d_tau, t_l, t_u)
+    z_l, z_u = _split(data, it, newton, total.v, _Row(value, d_tau, t_l, t_u))
+    primal_l = value - data.lower * d_tau + keep * defect.lower
+    primal_u = data.upper * d_tau - value + keep * defect.upper
     return Iterate(
         x=total.x,
         y=total.y,
-        slack_lower=_slack_change(data.low, it.slack_lower, it.z_lower, value - data.lower * d_tau
-                                  + keep * defect.lower, z_l, lower),
-        slack_upper=_slack_change(data.high, it.slack_upper, it.z_upper, data.upper * d_tau - value
-                                  + keep * defect.upper, z_u, upper),
+        slack_lower=_slack_change(data.low, it.slack_lower, it.z_lower, primal_l, z_l, loss.lower),
+        slack_upper=_slack_change(data.high, it.slack_upper, it.z_upper, primal_u, z_u, loss.upper),
         z_lower=z_l,
         z_upper=z_u,
         v=jnp.where(data.pinned, total.v, 0),
         tau=d_tau,
-        kappa=-(tau + it.kappa * d_tau) / it.tau,
+        kappa=-(loss.tau + it.kappa * d_tau) / it.tau,
     )
 
 
-def _split(
-    data: Embedded, it: Iterate, newton: _Newton, v: Array, value: Array, d_tau: Array, t_l: Array, t_u: Array
-) -> tuple[Array, Array]:
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Row:
+    """The change of the rows' values, of τ, and the constant parts t of either side's multiplier."""
+
+    value: Array
+    tau: Array
+    t_lower: Array
+    t_upper: Array
+
+
+def _split(data: Embedded, it: Iterate, newton: _Newton, v: Array, row: _Row) -> tuple[Array, Array]:
     """dz_l and dz_u from their difference dv.
 
-    dz = −W(change of the row) − t is exact for the side that presses less; the other is what is left of dv where its
-    multiplier exceeds its slack (there W is large and the formula would cancel), else the formula as well.
+    dz = −W(change of the row) − t is exact for the side that presses less; the other is what is left of dv where
+    its multiplier exceeds its slack (there W is large and the formula would cancel), else the formula as well.
     """
-    formula_l = -newton.weight_lower * (value - data.lower * d_tau) - t_l
-    formula_u = -newton.weight_upper * (data.upper * d_tau - value) - t_u
+    formula_l = -newton.weight_lower * (row.value - data.lower * row.tau) - row.t_lower
+    formula_u = -newton.weight_upper * (data.upper * row.tau - row.value) - row.t_upper
     lower_leads = newton.weight_lower >= newton.weight_upper
     lead_l = data.low & lower_leads & (it.z_lower > it.slack_lower)
     lead_u = data.high & ~lower_leads & (it.z_upper > it.slack_upper)
     return jnp.where(lead_l, v + formula_u, formula_l), jnp.where(lead_u, formula_l - v, formula_u)
 
 
-def _slack_change(present: Array, slack: Array, z: Array, primal: Array, dz: Array, product: Array) -> Array:
-    """ds from the row's own equation where the slack leads, from s dz + z ds = −product where the multiplier does."""
+def _slack_change(
+    present: Array, slack: Array, z: Array, primal: Array, dz: Array, product: Array
+) -> Array:
+    """ds from the row's own equation where the slack leads, from s dz + z ds = −product where z does."""
     leading = present & (z > slack)
     dual = -(product + slack * dz) / jnp.where(leading, z, 1)
     return jnp.where(present, jnp.where(leading, dual, primal), 0)
@@ -306,24 +324,28 @@ def _longest(data: Embedded, it: Iterate, d: Iterate) -> Array:
 
 
 def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
-    """One predictor-corrector step; returns the new iterate and the step length, 0 if the step was not a number."""
+    """One predictor-corrector step; returns the new iterate and the step length, 0 if the step was not a number.
+
+    Mehrotra's two directions are one formula used twice: centring σ and second-order products are zero at first,
+    then σ = (1 − longest predictor step)³ and the predictor's products.
+    """
     newton = _linearise(data, it, delta)
-    products = it.slack_lower * it.z_lower, it.slack_upper * it.z_upper, it.tau * it.kappa
-    predictor = _direction(data, it, newton, jnp.ones_like(it.tau), *products)
-    centring = (1 - _longest(data, it, predictor)) ** 3
-    target = centring * gap_product(data, it)
-    corrector = _direction(
-        data,
-        it,
-        newton,
-        1 - centring,
-        jnp.where(data.low, products[0] + predictor.slack_lower * predictor.z_lower - target, 0),
-        jnp.where(data.high, products[1] + predictor.slack_upper * predictor.z_upper - target, 0),
-        products[2] + predictor.tau * predictor.kappa - target,
-    )
+    products = _Products(it.slack_lower * it.z_lower, it.slack_upper * it.z_upper, it.tau * it.kappa)
+    mean = gap_product(data, it)
+
+    def once(_: int, carry: tuple[Iterate, Array]) -> tuple[Iterate, Array]:
+        d, centring = carry
+        lower = products.lower + d.slack_lower * d.z_lower - centring * mean
+        upper = products.upper + d.slack_upper * d.z_upper - centring * mean
+        tau = products.tau + d.tau * d.kappa - centring * mean
+        loss = _Products(jnp.where(data.low, lower, 0), jnp.where(data.high, upper, 0), tau)
+        d = _direction(data, it, newton, 1 - centring, loss)
+        return d, (1 - _longest(data, it, d)) ** 3
+
+    start_ = jax.tree.map(jnp.zeros_like, it), jnp.zeros_like(it.tau)
+    corrector, _ = jax.lax.fori_loop(0, 2, once, start_)
     length = 0.99 * _longest(data, it, corrector)
-    moved = jax.tree.map(lambda a, b: a + length * b, it, corrector)
-    moved = _normalised(data, moved)
+    moved = _normalised(data, jax.tree.map(lambda a, b: a + length * b, it, corrector))
     total = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(moved)), jnp.zeros_like(length))
     usable = is_usable(newton.system) & jnp.isfinite(total)
     return jax.tree.map(lambda new, old: jnp.where(usable, new, old), moved, it), jnp.where(usable, length, 0)
@@ -338,8 +360,3 @@ def _normalised(data: Embedded, it: Iterate) -> Iterate:
         slack_lower=jnp.where(data.low, scaled.slack_lower, 1),
         slack_upper=jnp.where(data.high, scaled.slack_upper, 1),
     )
-
-
-def size(it: Iterate) -> Array:
-    """The largest entry of the iterate."""
-    return jnp.max(jnp.stack([largest(jnp.abs(jnp.atleast_1d(leaf))) for leaf in jax.tree.leaves(it)]))

@@ -58,8 +58,7 @@ def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: It
     residuals = kkt_residuals(problem, scaling.unscale(best))
     error = worst(residuals)
     direction = iterate_point(data, it, jnp.ones_like(it.tau))
-    empty = verdict.farkas(problem, data.problem, scaling, direction)[0] <= tol
-    endless = verdict.ray(problem, data.problem, scaling, direction)[0] <= tol
+    empty, endless = verdict.is_suspicious(data.problem, direction, tol)
     settled = jnp.maximum(residuals.primal, residuals.dual) <= tol
     settled = settled & (gap_product(data, it) / it.tau**2 <= 0.01 * tol)
     outcome = jnp.where(settled | (error <= 0.1 * tol), _OPTIMAL, _RUNNING)

@@ -54,6 +54,13 @@ def ray(
     return _judged(normalised_ray, unboundedness_defect, (problem, scaled), points)
 
 
+def is_suspicious(scaled: QuadraticProgram, direction: Point, tol: Array) -> tuple[Array, Array]:
+    """Whether the direction is a Farkas certificate, a ray of descent, of the scaled problem alone within ``tol``."""
+    empty = infeasibility_defect(scaled, normalised_farkas(scaled, direction))
+    endless = unboundedness_defect(scaled, normalised_ray(scaled, direction))
+    return empty <= tol, endless <= tol
+
+
 def is_huge(point: Point) -> Array:
     """Whether a point of the equilibrated problem is so large that regularisation may be what bounds it."""
     extent = jnp.stack([largest(jnp.abs(leaf)) for leaf in jax.tree.leaves(point)]).max()
@@ -78,13 +85,11 @@ def decide(
     none = jnp.asarray(False)
 
     def once(state: tuple[Array, Array, Array, Point]) -> tuple[Array, Array, Array, Point]:
-        judge = partial(farkas, problem, scaled, scaling)
         sharp = sharpened_farkas(scaled, direction, after(state[1], delta))
-        empty, multipliers = _sharper(judge(direction), judge(sharp))
+        empty, multipliers = _sharper(partial(farkas, problem, scaled, scaling), direction, sharp)
         is_empty = empty <= tol
-        judge = partial(ray, problem, scaled, scaling)
         sharp = sharpened_ray(scaled, direction, after(is_empty, delta))
-        endless, descent = _sharper(judge(direction), judge(sharp))
+        endless, descent = _sharper(partial(ray, problem, scaled, scaling), direction, sharp)
         is_endless = (endless <= tol) & ~is_empty
         descent = jax.tree.map(lambda leaf: jnp.where(is_endless, leaf, 0), descent)
         return none, is_empty, is_endless, jax.tree.map(partial(jnp.where, is_empty), multipliers, descent)
@@ -93,6 +98,9 @@ def decide(
     return jax.lax.while_loop(lambda state: state[0], once, start)[1:]
 
 
-def _sharper(first: tuple[Array, Point], second: tuple[Array, Point]) -> tuple[Array, Point]:
-    better = second[0] < first[0]
-    return jax.tree.map(partial(jnp.where, better), second, first)
+def _sharper(
+    judge: Callable[[Point], tuple[Array, Point]], first: Point, second: Point
+) -> tuple[Array, Point]:
+    """The judgement of the better of two candidates."""
+    judged = jax.vmap(judge)(jax.tree.map(lambda *leaves: jnp.stack(leaves), first, second))
+    return jax.tree.map(lambda leaf: leaf[jnp.argmin(judged[0])], judged)
