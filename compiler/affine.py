@@ -44,9 +44,9 @@ class Affine:
     blocks: Mapping[str, Block]
 
 
-LINEAR_ATOMS = frozenset(
-    """transpose concat stack diag reshape sum mean cumsum diff trace vec kron inv_permutation""".split()
-)
+_LINEAR = "transpose concat stack diag reshape sum mean cumsum diff trace vec kron"
+
+LINEAR_ATOMS = frozenset(_LINEAR.split())
 """Atoms that are linear in all arguments jointly, or in each with the others constant."""
 
 
@@ -78,6 +78,13 @@ class AffineForms:
                 return self._subscript(expr, scope)
             case Comprehension():
                 return self._comprehension(expr, scope)
+            case Apply():
+                return self._apply(expr, scope)
+            case _:
+                return self.by_differentiation(expr, scope)
+
+    def _apply(self, expr: Apply, scope: Scope) -> Affine:
+        match expr:
             case Apply(atom="add" | "subtract", arguments=(left, right)):
                 return self._sum(expr, left, right, scope)
             case Apply(atom="negate", arguments=(argument,)):
@@ -86,7 +93,7 @@ class AffineForms:
                 return self._product(expr, left, right, scope)
             case Apply(atom="matmul", arguments=(left, right)):
                 return self._matmul(expr, left, right, scope)
-            case Apply() if expr.atom in LINEAR_ATOMS:
+            case _ if expr.atom in LINEAR_ATOMS:
                 return self._linear(expr, scope)
             case _:
                 return self.by_differentiation(expr, scope)
@@ -219,18 +226,13 @@ class AffineForms:
         def run(inner: Scope) -> Affine:
             return self.leaving(self.form(expr.body, inner), shape, inner)
 
-        return self.lifted(self.evaluator.clauses.lanes(scope, expr.binders, (expr.body,), run))
+        return self.evaluator.clauses.lanes(scope, expr.binders, (expr.body,), run)
 
     def leaving(self, form: Affine, shape: Sizes, scope: Scope) -> Affine:
-        """A form as it may leave a clause: all arrays, all blocks dense."""
+        """A form as it may leave a clause: dense blocks, to which the binders' axes are axes of the expression."""
         dtype = scope.inputs.dtype
         constant = None if form.constant is None else self._filled(form.constant, shape, scope)
         return Affine(constant, {n: expanded(b, shape, dtype) for n, b in form.blocks.items()})
-
-    @staticmethod
-    def lifted(form: Affine) -> Affine:
-        """A form that a clause gave the binders' axes: dense blocks take them as axes of the expression."""
-        return form
 
     # ------------------------------------------------------------ what has no rule
 

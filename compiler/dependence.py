@@ -24,12 +24,13 @@ from karush.compiler.model import (
     VarValue,
 )
 
-REGULAR_ATOMS = frozenset(
-    """add subtract multiply negate equal not_equal less less_equal greater greater_equal and or not maximum minimum
+_REGULAR = """
+    add subtract multiply negate equal not_equal less less_equal greater greater_equal and or not maximum minimum
     matmul transpose concat stack zeros ones eye diag reshape sum mean max min sumsq square quad abs relu pos_part
     neg_part norm1 norminf huber hinge sum_largest sum_smallest cumsum diff trace vec kron tv squared absolute
-    sin cos tanh sigmoid softplus clip sign floor ceil round sort median""".split()
-)
+    sin cos tanh sigmoid softplus clip sign floor ceil round sort median"""
+
+REGULAR_ATOMS = frozenset(_REGULAR.split())
 """Atoms whose value and derivative are finite wherever their arguments are (barring overflow)."""
 
 

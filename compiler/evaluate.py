@@ -13,13 +13,12 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.dependence import REGULAR_ATOMS, Dependence
 from karush.compiler.evaluate_clauses import Clauses
 from karush.compiler.evaluate_operators import OPERATORS, guard, is_number, select
 from karush.compiler.indexing import take
-from karush.compiler.dependence import REGULAR_ATOMS, Dependence
 from karush.compiler.model import (
     Apply,
-    At,
     BinderValue,
     Comprehension,
     Constant,
@@ -28,7 +27,6 @@ from karush.compiler.model import (
     Kind,
     Named,
     ParamValue,
-    Range,
     Reduce,
     SizeValue,
     Subscript,
@@ -88,6 +86,20 @@ class Evaluator:
 
     def _compute(self, expr: Expr, scope: Scope) -> Any:
         match expr:
+            case Named():
+                return self.value(expr.value, scope)
+            case Apply():
+                return self._apply(expr, scope)
+            case Subscript():
+                return self._subscript(expr, scope)
+            case Comprehension():
+                return self.clauses.comprehension(expr, scope)
+            case Reduce():
+                return self.clauses.reduce(expr, scope)
+        return self._leaf(expr, scope)
+
+    def _leaf(self, expr: Expr, scope: Scope) -> Any:
+        match expr:
             case Constant():
                 return expr.value
             case SizeValue():
@@ -98,19 +110,9 @@ class Evaluator:
                 return scope.inputs.params[expr.name]
             case VarValue():
                 return scope.inputs.vars[expr.name]
-            case Named():
-                return self.value(expr.value, scope)
             case DualValue():
                 multiplier = scope.inputs.duals[expr.label]
                 return multiplier if expr.side is None else multiplier[expr.side]
-            case Apply():
-                return self._apply(expr, scope)
-            case Subscript():
-                return self._subscript(expr, scope)
-            case Comprehension():
-                return self.clauses.comprehension(expr, scope)
-            case Reduce():
-                return self.clauses.reduce(expr, scope)
         raise UnsupportedExpressionError(type(expr).__name__)
 
     @staticmethod

@@ -62,7 +62,7 @@ def divide(dividend: Value, divisor: Value) -> Value:
 
 
 def _extended_quotient(dividend: float) -> float:
-    return math.nan if dividend == 0 or dividend != dividend else math.copysign(math.inf, dividend)
+    return math.nan if dividend == 0 or math.isnan(dividend) else math.copysign(math.inf, dividend)
 
 
 # ---------------------------------------------------------------- powers
@@ -186,9 +186,9 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "maximum": maximum,
     "minimum": minimum,
     "matmul": operator.matmul,
-    "transpose": lambda a: jnp.transpose(a),
+    "transpose": jnp.transpose,
     "concat": _concat,
     "stack": _stack,
-    "diag": lambda a: jnp.diag(a),
+    "diag": jnp.diag,
 }
 """Operators by the name they have in the typed model; those that need their shape (zeros, eye, …) are elsewhere."""

@@ -1,4 +1,4 @@
-"""Constraints as families of rows: what a solver sees of ``e1 <= e2 <= e3 for i in n if c``, before any number is known.
+"""Constraints as families of rows: what a solver sees of ``e1 <= e2 <= e3 for i in n if c``, before any number.
 
 A family is ``lower ≤ minuend − subtrahend ≤ upper`` (or ``= rhs``) with sides free of vars. Where one side of a
 relation has no vars it *is* the side, so that in ``G @ x <= h`` the rows are G and the side is h, without arithmetic.

@@ -87,10 +87,7 @@ def run_along(expr: Expr, binder: Binder, inputs: Inputs) -> Run | None:
         case Named():
             return run_along(expr.value, binder, inputs)
         case Apply(atom="add", arguments=(left, right)):
-            run, shift = run_along(left, binder, inputs), static_index(right, inputs)
-            if run is None:
-                run, shift = run_along(right, binder, inputs), static_index(left, inputs)
-            return None if run is None or shift is None else Run(run.first + shift, run.stride)
+            return _shifted(left, right, binder, inputs) or _shifted(right, left, binder, inputs)
         case Apply(atom="subtract", arguments=(left, right)):
             run, back = run_along(left, binder, inputs), static_index(right, inputs)
             return None if run is None or back is None else Run(run.first - back, run.stride)
@@ -100,6 +97,11 @@ def run_along(expr: Expr, binder: Binder, inputs: Inputs) -> Run | None:
             return Run(run.first // divisor, run.stride // divisor) if run is not None and whole else None
         case _:
             return None
+
+
+def _shifted(running: Expr, shift: Expr, binder: Binder, inputs: Inputs) -> Run | None:
+    run, offset = run_along(running, binder, inputs), static_index(shift, inputs)
+    return None if run is None or offset is None else Run(run.first + offset, run.stride)
 
 
 def slice_along(array: Array, axis: int, length: Any, run: Run) -> Array | None:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.affine import LINEAR_ATOMS, Affine, AffineForms
+from karush.compiler.affine import LINEAR_ATOMS, AffineForms
 from karush.compiler.affine_blocks import size_of
 from karush.compiler.evaluate_operators import divide, is_number
 from karush.compiler.gram import Pair, Parts, Slope, times
@@ -91,12 +91,15 @@ class QuadraticTerms:
                 return self.collect(argument, -weight, scope)
             case Apply(atom="multiply" | "divide"):
                 return self._scaled(expr, weight, shape, scope)
-            case Apply(atom="square" | "squared", arguments=(base,)):
+            case _:
+                return self._function(expr, weight, scope)
+
+    def _function(self, expr: Apply, weight: Any, scope: Scope) -> list[Term]:
+        match expr:
+            case Apply(atom="square" | "squared" | "sumsq", arguments=(base,)):
                 return self._square(base, weight, scope)
             case Apply(atom="power", arguments=(base, Constant(value=2))):
                 return self._power(base, weight, scope)
-            case Apply(atom="sumsq", arguments=(base,)):
-                return self._square(base, weight, scope)
             case Apply(atom="sum", arguments=(argument,)):
                 return self.collect(argument, weight, scope)
             case Apply(atom="mean", arguments=(argument,)):

@@ -57,8 +57,8 @@ def _slack(
         if family.subtrahend is not None:
             row = row - evaluator.value(family.subtrahend, inner)
         gap = sign * (evaluator.value(side, inner) - row)
-        gap = jnp.broadcast_to(jnp.asarray(_unbounded(gap, side, evaluator, inner, bounding), dtype), shape)
-        return gap
+        gap = jnp.asarray(_unbounded(gap, side, evaluator, inner, bounding), dtype)
+        return jnp.broadcast_to(gap, shape)
 
     def kept(inner: Scope) -> Array:
         if family.condition is None:

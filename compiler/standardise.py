@@ -24,7 +24,7 @@ from karush.compiler.families import Bound, Family, bounds_of, families_of
 from karush.compiler.gram import Layout, assemble_matrix, assemble_vector
 from karush.compiler.model import Constraint, Expr, Model
 from karush.compiler.quadratic import QuadraticTerms
-from karush.compiler.row_values import RowValues, Rows, filled_side
+from karush.compiler.row_values import Rows, RowValues, filled_side
 from karush.compiler.scope import Inputs, Scope
 from karush.compiler.terms import multiplied
 from karush.solvers.forms.quadratic import QuadraticProgram

@@ -52,7 +52,9 @@ def _definite_in(expr: Expr, facts: Mapping[Expr, Fact]) -> Iterator[str]:
         case Apply(atom="quad", arguments=(VarValue(name=name), matrix)):
             if _is_definite(matrix, facts):
                 yield name
-        case Apply(atom="matmul", arguments=(Apply(atom="matmul", arguments=(VarValue(name=a), matrix)), VarValue(name=b))):
+        case Apply(
+            atom="matmul", arguments=(Apply(atom="matmul", arguments=(VarValue(name=a), matrix)), VarValue(name=b))
+        ):
             if a == b and _is_definite(matrix, facts):
                 yield a
         case Apply(atom="sumsq", arguments=(VarValue(name=name),)):

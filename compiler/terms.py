@@ -46,8 +46,8 @@ def multiplied(term: Term, dtype: Any) -> Parts:
     if isinstance(term, Parts):
         return term
     if isinstance(term, Linear):
-        slopes = _slopes(term.form, term.weight, term.shape, dtype)
-        return Parts((), slopes, _sum(term.weight, term.form.constant, term.shape, dtype))
+        linear = _slopes(term.form, term.weight, term.shape, dtype)
+        return Parts((), linear, _sum(term.weight, term.form.constant, term.shape, dtype))
     left, right = term.left, term.left if term.right is None else term.right
     pairs = tuple(
         Pair(u, v, _flat(a), _flat(b), gram(a, b, term.weight, term.shape, dtype))

@@ -58,7 +58,8 @@ def _of_var(var: Var) -> tuple[Var, tuple[Constraint, ...]]:
         return replace(var, set=None), ()
     value = VarValue(var.name, shape=var.shape, span=var.span)
     if use.name == "simplex":
-        return replace(var, set=SetUse("nonneg", (), use.span)), (_unit_sum(InSet(None, (), None, value, use, use.span)),)
+        total = _unit_sum(InSet(None, (), None, value, use, use.span))
+        return replace(var, set=SetUse("nonneg", (), use.span)), (total,)
     if use.name == "linf_ball":
         (radius,) = use.arguments
         return replace(var, set=SetUse("box", (_negated(radius), radius), use.span)), ()
