@@ -14,6 +14,7 @@ from jax import Array, lax
 
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.active_set_rules import UPPER, is_working
+from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.residuals import kkt_residuals, worst
 from karush.solvers.result import Residuals
@@ -51,6 +52,7 @@ def hold(lower: Array | None, upper: Array | None, kind: Array) -> Held:
     """The working rows at the side that each presses on."""
     if lower is None or upper is None:
         side = upper if lower is None else lower
+        assert side is not None
     else:
         side = jnp.where(kind == UPPER, upper, lower)
     return Held(lower, upper, jnp.where(is_working(kind), side, 0), kind)
@@ -91,11 +93,10 @@ def _exact_where_needed(
 ) -> Residuals:
     """The bounds where they suffice for ``tol``; else the residuals themselves, computed if some lane needs them."""
 
-    def exact(_: tuple[Array, Residuals]) -> tuple[Array, Residuals]:
-        return jnp.asarray(False), kkt_residuals(problem, stack.point(refined.x, refined.multipliers))
+    def exact(_: Residuals) -> Residuals:
+        return kkt_residuals(problem, stack.point(refined.x, refined.multipliers))
 
-    insufficient = ~(worst(refined.residuals) <= tol)
-    return lax.while_loop(lambda pair: pair[0], exact, (insufficient, refined.residuals))[1]
+    return at_most_once(~(worst(refined.residuals) <= tol), exact, refined.residuals)
 
 
 def refine(

@@ -15,12 +15,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from karush.solvers import active_set_primal, active_set_tableau, certificates
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.active_set_newton import hold, refine
 from karush.solvers.active_set_rules import CONTRADICTION, RUNNING, is_working
+from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.residuals import classify, kkt_residuals, objective, worst
 from karush.solvers.result import Solution, Status
@@ -35,17 +36,17 @@ def _verified(
 ) -> tuple[Array, Point]:
     """(whether the ray is a Farkas certificate, the certificate or zeros); computed only where some lane wants it."""
 
-    def decide(_: tuple) -> tuple:
+    def decide(_: tuple[Array, Point]) -> tuple[Array, Point]:
         multipliers = factor.scale * ray
-        for _ in range(2):
+        for _step in range(2):
             # least squares in the working set: take what is left of Cᵀλ out of it
-            _, change = factor.solve_working(stack.adjoint(multipliers), jnp.zeros_like(multipliers))
+            _dx, change = factor.solve_working(stack.adjoint(multipliers), jnp.zeros_like(multipliers))
             multipliers = multipliers + change
         certificate = certificates.normalised_farkas(problem, stack.point(problem.linear, multipliers))
-        return jnp.asarray(False), certificates.infeasibility_defect(problem, certificate) <= tol, certificate
+        return certificates.infeasibility_defect(problem, certificate) <= tol, certificate
 
     nothing = jax.tree.map(jnp.zeros_like, stack.point(problem.linear, ray))
-    _, verified, certificate = lax.while_loop(lambda state: state[0], decide, (wanted, jnp.asarray(False), nothing))
+    verified, certificate = at_most_once(wanted, decide, (jnp.asarray(False), nothing))
     return verified, jax.tree.map(lambda leaf: jnp.where(verified, leaf, 0), certificate)
 
 
