@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.lower import Compiled
+from karush.compiler.compiled import Compiled
 from karush.compiler.split_infinities import split_infinities
 from karush.evidence import Solved, pair_evidence
 from karush.outputs import DerivativeError, Request, pick, resolve

@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.compiled import Compiled
 from karush.compiler.dependence import walk
-from karush.compiler.lower import Compiled
 from karush.compiler.model import DualValue, Model, VarValue
 from karush.compiler.outcome import Outcome
 from karush.outputs import pick

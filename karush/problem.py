@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from karush.compiler.analyse import Analysis, analyse
-from karush.compiler.lower import Compiled, lower
+from karush.compiler.compiled import Compiled
+from karush.compiler.lower import lower
 from karush.compiler.model import Kind, Model
 from karush.compiler.outcome import Outcome
 from karush.compiler.show import show_interface, show_ir, show_math

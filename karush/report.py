@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from karush.compiler.classify import Classification
+from karush.compiler.compiled import Compiled
 from karush.compiler.dependence import walk
-from karush.compiler.lower import Compiled
 from karush.compiler.model import Comprehension, Expr, InSet, Model, Named, Relation
 from karush.compiler.outcome import Outcome
 from karush.compiler.recover import Recovery

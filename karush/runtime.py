@@ -24,6 +24,7 @@ from karush.result import Record, Result, is_traced
 FORMAT = 1
 LARGEST_META, LARGEST_PROGRAM = 16 * 2**20, 2**31
 META, PROGRAM = "meta.json", "program.bin"
+SWITCH = 'jax.config.update("jax_enable_x64", True)'
 
 
 class ArtifactError(ValueError):
@@ -36,12 +37,20 @@ class ArtifactError(ValueError):
 
 @dataclass(frozen=True)
 class Input:
-    """One param: its shape in numbers and as declared, its dtype, and the value it takes when it is not given."""
+    """One param: its shape in numbers and in sizes, its dtype, its set, and the value it takes if it is not given.
+
+    ``set`` is the name of a set without arguments, ``index`` the size of ``index(size)``; ``infinite`` says whether
+    ±infinity means "no bound" in it.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    declared: str = ""
+    sizes: tuple[str, ...] = ()
+    set: str | None = None
+    index: str | None = None
+    kind: str = "real"
+    infinite: bool = False
     default: Any = None
 
 
@@ -85,7 +94,7 @@ class Artifact:
         if not is_traced(value):
             value = self.concrete(entry, value)
         if tuple(value.shape) != entry.shape:
-            was = f"this artefact was compiled for {entry.shape} ({entry.declared})"
+            was = f"this artefact was compiled for {entry.shape} ([{', '.join(entry.sizes)}])"
             raise ArtifactError("E0404", f"`{entry.name}` has the shape {tuple(value.shape)}; {was}")
         return jax.numpy.asarray(value, entry.dtype)
 
@@ -141,6 +150,21 @@ def read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return data
 
 
+def parse_input(entry: Mapping[str, Any]) -> Input:
+    """One input of the metadata."""
+    optional = {name: None if entry[name] is None else str(entry[name]) for name in ("set", "index")}
+    return Input(
+        name=str(entry["name"]),
+        shape=tuple(int(size) for size in entry["shape"]),
+        dtype=str(np.dtype(entry["dtype"])),
+        sizes=tuple(map(str, entry["sizes"])),
+        kind=str(entry["kind"]),
+        infinite=bool(entry["infinite"]),
+        default=entry["default"],
+        **optional,
+    )
+
+
 def parse_metadata(data: bytes) -> Metadata:
     """The metadata of an artefact, checked field by field."""
     try:
@@ -148,16 +172,7 @@ def parse_metadata(data: bytes) -> Metadata:
         version = raw.pop("format")
         if version != FORMAT:
             raise ArtifactError("E0409", f"the artefact has format {version}; this version reads {FORMAT}")
-        inputs = tuple(
-            Input(
-                str(entry["name"]),
-                tuple(int(size) for size in entry["shape"]),
-                str(np.dtype(entry["dtype"])),
-                str(entry["declared"]),
-                entry["default"],
-            )
-            for entry in raw.pop("inputs")
-        )
+        inputs = tuple(parse_input(entry) for entry in raw.pop("inputs"))
         names = {key: tuple(map(str, raw.pop(key))) for key in ("outputs", "platforms")}
         return Metadata(inputs=inputs, **names, **raw)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -180,4 +195,6 @@ def open_artifact(path: str | Path) -> Artifact:
         raise ArtifactError("E0409", f"the program of {path} cannot be read: {error}") from None
     if len(exported.in_avals) != len(metadata.inputs) or len(exported.out_avals) != len(metadata.outputs):
         raise ArtifactError("E0409", f"the program of {path} does not fit its {META}")
+    if metadata.dtype == "float64" and not jax.config.read("jax_enable_x64"):
+        raise ArtifactError("E0409", f"{path} runs in double precision: {SWITCH}")
     return Artifact(metadata, exported)

@@ -22,8 +22,10 @@ from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.spelling import closest
 
 
-def bind(model: Model, reading: Reading) -> Binding | list[Diagnostic]:
+def bind(model: Model, reading: Reading, infinite: frozenset[str] | None = None) -> Binding | list[Diagnostic]:
     """The data for ``model``, or every finding E0401–E0409 about it.
+
+    ``infinite`` are the params in which ±infinity means "no bound"; by default the model tells.
 
     For one name a value of higher priority (``-p``) replaces one of lower; two of equal priority are E0405.
     """
@@ -47,7 +49,8 @@ def bind(model: Model, reading: Reading) -> Binding | list[Diagnostic]:
     if found:
         return found
     found.extend(check_conditions(model, sizes.values))
-    params = check_entries(model, aligned, sizes.values, found)
+    allowed = bounding_params(model) if infinite is None else infinite
+    params = check_entries(model, aligned, sizes.values, allowed, found)
     if found:
         return found
     patterns = {g.name: g.pattern for g in aligned.values if g.pattern is not None}
@@ -110,10 +113,9 @@ def whole_size(given: Given) -> int | None:
 
 
 def check_entries(
-    model: Model, aligned: Aligned, dims: Mapping[str, int], found: list[Diagnostic]
+    model: Model, aligned: Aligned, dims: Mapping[str, int], infinite: frozenset[str], found: list[Diagnostic]
 ) -> dict[str, object]:
     """The params with their entries checked; a traced value passes as it is."""
-    infinite = bounding_params(model)
     concrete: dict[str, Given] = {}
     params: dict[str, object] = {}
     for given in aligned.values:

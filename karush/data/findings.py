@@ -47,7 +47,7 @@ def missing_dim(dim: Dim) -> Diagnostic:
         "E0401",
         f"no value for the size `{dim.name}`",
         (Label(dim.span, "no data say how large it is, and it has no default"),),
-        fixes=(Fix(f"-p {dim.name}=10     or a default in the file: dim {dim.name} = 10"),),
+        fixes=(Fix(f"-p {dim.name}=10 (compile: --sizes {dim.name}=10)     or a default: dim {dim.name} = 10"),),
     )
 
 
