@@ -116,7 +116,7 @@ def unboundedness_defect(problem: QuadraticProgram, certificate: Point) -> Array
         defect = jnp.maximum(defect, largest(relative(problem.quadratic @ d, problem.quadratic)))
     slope = problem.linear @ d
     eps = jnp.finfo(slope.dtype).eps
-    sound = (slope < -100 * eps * largest(jnp.abs(problem.linear * d)))
+    sound = slope < -100 * eps * largest(jnp.abs(problem.linear * d))
     defect = jnp.maximum(defect, jnp.abs(slope + 1))
     return jnp.where(sound & jnp.isfinite(defect), defect, jnp.inf)
 
@@ -169,9 +169,7 @@ def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -
     rows = rows_of(problem)
     A, d = problem.equality_matrix, certificate.x
     value = rows.apply(d)
-    held = (rows.sides.has_lower | rows.sides.has_upper) & (
-        jnp.abs(value) <= jnp.sqrt(delta) * largest(jnp.abs(value))
-    )
+    held = (rows.sides.has_lower | rows.sides.has_upper) & (jnp.abs(value) <= jnp.sqrt(delta) * largest(jnp.abs(value)))
     n = d.shape[0]
     H = A.T @ A + rows.gram(held.astype(d.dtype))
     if problem.quadratic is not None:

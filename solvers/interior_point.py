@@ -17,10 +17,11 @@ from jax import Array
 
 from karush.solvers import certificates, verdict
 from karush.solvers.condensed import after, base_regularisation
-from karush.solvers.embedding import Embedded, Iterate, embed, gap_product, start, step
+from karush.solvers.embedding import Embedded, Iterate, embed, gap_product, start
 from karush.solvers.embedding import point as iterate_point
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.polish import Polished, guess, polish
+from karush.solvers.predictor_corrector import step
 from karush.solvers.residuals import (
     classify,
     default_tolerance,
@@ -146,9 +147,7 @@ def solve(
     tol = jnp.asarray(default_tolerance(dtype) if tol is None else tol, dtype)
     sound = _is_finite(problem)
     crossed = certificates.crossing(problem) > tol
-    problem = jax.tree.map(
-        lambda leaf: jnp.where(sound, leaf, jnp.zeros_like(leaf)), problem
-    )
+    problem = jax.tree.map(lambda leaf: jnp.where(sound, leaf, jnp.zeros_like(leaf)), problem)
     scaled, scaling = equilibrate(problem)
     data = embed(scaled)
     ready = ~sound | crossed
@@ -172,9 +171,7 @@ def solve(
     if given is not None:
         better = worst(given.residuals) <= worst(polished.residuals)
         polished = jax.tree.map(partial(jnp.where, better), given, polished)
-    certificate = jax.tree.map(
-        partial(jnp.where, crossed), certificates.crossing_certificate(problem), certificate
-    )
+    certificate = jax.tree.map(partial(jnp.where, crossed), certificates.crossing_certificate(problem), certificate)
     status = classify(polished.residuals, tol)
     status = jnp.where(empty | crossed, Status.INFEASIBLE, jnp.where(endless, Status.UNBOUNDED, status))
     status = jnp.where(sound, status, Status.FAILED).astype(jnp.int32)

@@ -98,9 +98,7 @@ def _relabel(rows: Rows, point: Point, labels: Array, fixed: Array) -> Array:
     return jnp.where(fixed, 1, jnp.where(labels == 0, inactive, kept))
 
 
-def polish(
-    problem: QuadraticProgram, point: Point, labels: Array, wanted: Array, target: float | Array
-) -> Polished:
+def polish(problem: QuadraticProgram, point: Point, labels: Array, wanted: Array, target: float | Array) -> Polished:
     """At most ROUNDS rounds of sign iteration from ``labels``; never worse than ``point``.
 
     ``wanted`` (): whether to do anything at all. Stops early when the labels repeat themselves or when the residual is

@@ -75,9 +75,7 @@ def largest_terms(matrix: Array, vector: Array) -> Array:
     return jnp.max(jnp.abs(matrix * vector), axis=1, initial=0.0)
 
 
-def _rows(
-    value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sides
-) -> tuple[Array, Array, Array]:
+def _rows(value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sides) -> tuple[Array, Array, Array]:
     """Worst primal, dual and complementarity defect of one family of two-sided rows.
 
     ``value`` (k,) are the row values, ``scale`` (k,) their largest terms, ``loss`` (k,) what stationarity

@@ -46,9 +46,7 @@ def farkas(
     return _judged(normalised_farkas, infeasibility_defect, (problem, scaled), points)
 
 
-def ray(
-    problem: QuadraticProgram, scaled: QuadraticProgram, scaling: Scaling, direction: Point
-) -> tuple[Array, Point]:
+def ray(problem: QuadraticProgram, scaled: QuadraticProgram, scaling: Scaling, direction: Point) -> tuple[Array, Point]:
     """The scaled direction's x as a ray of descent of ``problem``: (defect, certificate)."""
     points = scaling.unscale(direction), direction
     return _judged(normalised_ray, unboundedness_defect, (problem, scaled), points)
@@ -98,9 +96,7 @@ def decide(
     return jax.lax.while_loop(lambda state: state[0], once, start)[1:]
 
 
-def _sharper(
-    judge: Callable[[Point], tuple[Array, Point]], first: Point, second: Point
-) -> tuple[Array, Point]:
+def _sharper(judge: Callable[[Point], tuple[Array, Point]], first: Point, second: Point) -> tuple[Array, Point]:
     """The judgement of the better of two candidates."""
     judged = jax.vmap(judge)(jax.tree.map(lambda *leaves: jnp.stack(leaves), first, second))
     return jax.tree.map(lambda leaf: leaf[jnp.argmin(judged[0])], judged)
