@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from karush.compiler.classify import Classification, classify
 from karush.compiler.fact import Facts
@@ -45,12 +46,12 @@ class Analysis:
         return any(d.severity is Severity.ERROR for d in self.diagnostics)
 
 
-def analyse(source: Source) -> Analysis:
-    """Everything that the text alone tells."""
+def analyse(source: Source, root: Path | None = None) -> Analysis:
+    """Everything that the text alone tells. Imports may not leave ``root``, by default the folder of the source."""
     module, unread = parse(source)
     base = load_library()
     library = extend_library(module, base)
-    model, unresolved = resolve(module, base, complete=not unread)
+    model, unresolved = resolve(module, base, complete=not unread, root=root)
     findings = [*unread, *unresolved]
     if model is None or any(d.severity is Severity.ERROR for d in findings):
         return Analysis(module, library, None, None, None, in_order(findings))

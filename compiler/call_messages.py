@@ -96,11 +96,10 @@ def clause_in_call(node: ast.Call, name: str) -> Diagnostic:
     return error("E0117", "only a reduction runs over a clause", (label,), fix or reduced, note=reduced if fix else "")
 
 
-def calls_too_deep(node: ast.Call, limit: int) -> Diagnostic:
-    """E0110."""
-    return error(
-        "E0110", f"calls of fns are nested more than {limit} deep", (Label(node.span),), "name parts with `let`"
-    )
+def too_many_calls(node: ast.Call, limit: int) -> Diagnostic:
+    """E0110: calls within calls, whose number doubles from fn to fn."""
+    label = Label(node.span, f"call number {limit + 1}, those within fns counted")
+    return error("E0110", "calls of fns are nested too deep", (label,), "name values that are used twice with `let`")
 
 
 # ---------------------------------------------------------------- clauses

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from karush.compiler.bounds import Bounds
 from karush.compiler.labels import LabelInfo
 from karush.compiler.library import Library
 from karush.compiler.model import Binder, Expr, ModelCall, SizeCondition
 from karush.compiler.symbols import Poison, Scope, Symbol, poison
+from karush.compiler.wording import too_deep
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Span
@@ -17,6 +19,10 @@ from karush.stdlib.shape import Shape, Size
 
 Expected = Callable[[], tuple[Shape, str] | None]
 """Gives the shape that the other side of ``+``, ``-`` or a comparison has, and its text: for the repair of ``@``."""
+
+
+MAX_DEPTH = 120
+"""How deep expressions nest, bodies of fns in place of their calls: what Python's stack holds as it is."""
 
 
 @dataclass
@@ -47,10 +53,14 @@ class Session:
     expression: Callable[[Context, ast.Expr], Expr]
     record: Callable[[Context, ast.Expr], ModelCall | Poison | None]
     findings: list[Diagnostic] = field(default_factory=list)
+    reported: set[tuple[str, Span]] = field(default_factory=set)
     index_sizes: dict[Expr, Size] = field(default_factory=dict)
     places: dict[Expr, Span] = field(default_factory=dict)
     active_fns: tuple[str, ...] = ()
     called_fns: set[int] = field(default_factory=set)  # identities of the declarations
+    inlined: dict[tuple[Hashable, ...], Expr] = field(default_factory=dict)  # fn, arguments, place: value
+    depth: int = 0
+    root: Path | None = None  # the folder that imports may not leave; None for the file's own
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,13 @@ class Context:
     def expression(self, node: ast.Expr, expected: Expected | None = None) -> Expr:
         """The typed expression of a syntax tree; poison, with the cause reported, where it has none."""
         here = self if self.expected is expected else replace(self, expected=expected)
-        return self.session.expression(here, node)
+        session = self.session
+        if session.depth >= MAX_DEPTH:
+            return self.give_up(too_deep(node.span, MAX_DEPTH), node.span)
+        session.depth += 1
+        found = session.expression(here, node)
+        session.depth -= 1
+        return found
 
     def record(self, node: ast.Expr) -> ModelCall | Poison | None:
         """The inner model's solution record that an expression names; None where it is none."""
@@ -75,13 +91,20 @@ class Context:
 
     def report(self, diagnostic: Diagnostic) -> None:
         """Take down a finding; a second one of the same code at the same place is dropped."""
-        place = diagnostic.labels[0].span
-        if all(f.code != diagnostic.code or f.labels[0].span != place for f in self.session.findings):
+        key = (diagnostic.code, diagnostic.labels[0].span)
+        if key not in self.session.reported:
+            self.session.reported.add(key)
             self.session.findings.append(diagnostic)
 
     def refuse(self, diagnostic: Diagnostic, span: Span) -> Poison:
         """Take down a finding and go on with poison."""
         self.report(diagnostic)
+        return poison(span)
+
+    def give_up(self, diagnostic: Diagnostic, span: Span) -> Poison:
+        """Refuse what is too large, and say so once: what is around it is too large as well."""
+        if all(code != diagnostic.code for code, _ in self.session.reported):
+            self.report(diagnostic)
         return poison(span)
 
     def bounds(self) -> Bounds:

@@ -69,8 +69,8 @@ class Draft:
 
     def is_library_name(self, name: str) -> bool:
         """Whether the library or the language itself declares a name."""
-        declared = {known for _, known in self.context.session.library.sources}
-        return name in declared or name in LANGUAGE_NAMES
+        sources = self.context.session.library.sources
+        return ("atom", name) in sources or ("set", name) in sources or name in LANGUAGE_NAMES
 
     def poison(self, name: str, span: Span) -> None:
         """Make a name known whose declaration was found wrong."""

@@ -30,8 +30,8 @@ from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
 from karush.stdlib.shape import Size
 
-MAX_NESTED_CALLS = 30
-"""Fns call only fns declared before, so a chain of calls ends; a longer one than this is no program of a person."""
+MAX_CALLS = 10_000
+"""Fns call only fns declared before, so calls come to an end; two calls in each of 30 fns would be a billion in all."""
 
 
 def callee_of(symbol: FnSymbol) -> Callee:
@@ -56,17 +56,17 @@ def inline(context: Context, node: ast.Call, symbol: FnSymbol) -> Expr:
     if not check_index_arguments(context, node, callee, values, scope):
         return poison(node.span)
     session = context.session
-    if len(session.active_fns) >= MAX_NESTED_CALLS:
-        return context.refuse(call_messages.calls_too_deep(node, MAX_NESTED_CALLS), node.span)
-    outer = list(session.findings)
-    session.findings.clear()
+    key = (id(symbol.declaration), tuple(values.values()), context.facts, context.binders)
+    if key in session.inlined:
+        return session.inlined[key]
+    if len(session.inlined) >= MAX_CALLS:
+        return context.give_up(call_messages.too_many_calls(node, MAX_CALLS), node.span)
+    outer, session.findings = session.findings, []
     session.active_fns = (*session.active_fns, symbol.name)
     value = _body(context.within(scope), symbol.declaration)
     session.active_fns = session.active_fns[:-1]
-    found = list(session.findings)
-    session.findings[:] = outer
-    for finding in found:
-        context.report(_in_call(finding, node))
+    session.findings = outer + [_in_call(finding, node) for finding in session.findings]
+    session.inlined[key] = value
     return value
 
 
@@ -100,7 +100,7 @@ def _body(context: Context, declaration: ast.Fn) -> Expr:
 def check_uncalled(context: Context, symbol: FnSymbol) -> None:
     """Look for slips of names in the body of a fn that nothing calls; sizes are known only at a call."""
     declaration = symbol.declaration
-    scratch = replace(context.session, findings=[], index_sizes=dict(context.session.index_sizes))
+    scratch = replace(context.session, findings=[], reported=set(), index_sizes=dict(context.session.index_sizes))
     scope = Scope(symbol.scope, kind="fn", hides=HIDDEN_IN_FN)
     for name in header_sizes(declaration.header):
         scope.names[name] = DimSymbol(name, None, Size.of(name))

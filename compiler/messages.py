@@ -65,6 +65,9 @@ def _declare(name: str, wanted: str) -> str:
     return f"declare it: `param {name}`, or `let {name} = …`"
 
 
+ENOUGH = 50
+"""So many findings are more than is shown: no nearest names are looked for after them."""
+
 _WANTED: Mapping[str, tuple[type[Symbol], ...]] = {
     "dim": (DimSymbol,),
     "function": (FnSymbol, ModelSymbol),
@@ -75,6 +78,8 @@ _WANTED: Mapping[str, tuple[type[Symbol], ...]] = {
 
 def suggestion(word: str, context: Context, wanted: str) -> tuple[str, str] | None:
     """The nearest name of the wanted kind, and where it comes from; the file's own names go first."""
+    if len(context.session.findings) >= ENOUGH:
+        return None
     visible = {n: s for n, s in context.scope.visible().items() if isinstance(s, _WANTED[wanted])}
     own = nearest(word, visible)
     if own is not None:

@@ -33,17 +33,20 @@ def extend_library(module: ast.Module, library: Library) -> Library:
     return library.extended(tuple(s for s in module.statements if isinstance(s, own)))
 
 
-def resolve(module: ast.Module, library: Library, *, complete: bool = True) -> tuple[Model | None, list[Diagnostic]]:
+def resolve(
+    module: ast.Module, library: Library, *, complete: bool = True, root: Path | None = None
+) -> tuple[Model | None, list[Diagnostic]]:
     """The typed model of a syntax tree, and the findings; no model where one of them is an error.
 
     ``complete`` says that every statement of the file could be read: else nothing is said about absent ones.
+    ``root`` is the folder that imports may not leave (by default the file's own).
     """
-    session = Session(extend_library(module, library), resolve_expression, resolve_record)
-    root = Scope(None, kind="library")
+    session = Session(extend_library(module, library), resolve_expression, resolve_record, root=root)
+    outermost = Scope(None, kind="library")
     known = session.library.names()
     for name in module.poisoned - known:
-        root.names[name] = PoisonSymbol(name, None)
-    context = Context(session, Scope(root, kind="file"), Block())
+        outermost.names[name] = PoisonSymbol(name, None)
+    context = Context(session, Scope(outermost, kind="file"), Block())
     draft = Draft(context, None, complete)
     _statements(draft, module.statements)
     for symbol in draft.fns:

@@ -66,7 +66,7 @@ def _inside(context: Context, header: tuple[ast.Declaration, ...]) -> Scope:
 
 def _names_only(context: Context, scope: Scope, node: ast.Expr) -> None:
     """Report the slips of names in an expression whose arguments' shapes are open."""
-    scratch = replace(context.session, findings=[], index_sizes=dict(context.session.index_sizes))
+    scratch = replace(context.session, findings=[], reported=set(), index_sizes=dict(context.session.index_sizes))
     replace(context, session=scratch, scope=scope).expression(node)
     for finding in scratch.findings:
         if finding.code.startswith(("E01", "E02")):
@@ -86,7 +86,7 @@ def import_statement(draft: Draft, node: ast.Import) -> None:
             _alias(draft, node)
         return
     path = node.path or ""
-    fault = _path_fault(node.span.source.name, path)
+    fault = _path_fault(node.span.source.name, path, draft.context.session.root)
     if fault is not None:
         draft.context.report(form_messages.import_fault(node, path, fault))
     else:
@@ -107,15 +107,15 @@ def _alias(draft: Draft, node: ast.Import) -> None:
         draft.context.scope.names[name] = PoisonSymbol(name, node.span)
 
 
-def _path_fault(importer: str, path: str) -> str | None:
+def _path_fault(importer: str, path: str, root: Path | None) -> str | None:
     """Why a path cannot be followed from the importing file; None where it can."""
     if "\0" in path or not path:
         return "this is not a path"
-    root = Path(importer).parent
+    folder = Path(importer).parent
     try:
-        target = (root / path).resolve()
-        if not target.is_relative_to(root.resolve()):
-            return "the path leaves the folder of this file"
+        target = (folder / path).resolve()
+        if not target.is_relative_to((root or folder).resolve()):
+            return "the path leaves the folder of this file" if root is None else f"the path leaves {root}"
         return None if target.is_file() else "there is no such file"
     except (OSError, ValueError):
         return "this is not a path"

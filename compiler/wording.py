@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label, Severity
+from karush.dsl.source import Span
 from karush.dsl.spelling import closest, distance
 
 
@@ -19,6 +20,12 @@ def warning(code: str, message: str, labels: Sequence[Label], *fixes: str | Fix)
     """A warning with its labels."""
     repairs = tuple(Fix(fix) if isinstance(fix, str) else fix for fix in fixes if fix)
     return Diagnostic(code, message, tuple(labels), (), repairs, Severity.WARNING)
+
+
+def too_deep(span: Span, limit: int) -> Diagnostic:
+    """E0110: an expression that no later pass could follow."""
+    label = Label(span, f"more than {limit} levels down, calls of fns opened")
+    return error("E0110", "an expression is nested too deep", (label,), "name parts with `let`, or use a `for` clause")
 
 
 def article(word: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from karush.compiler.analyse import Analysis, analyse_text
+from karush.compiler.analyse import Analysis, analyse, analyse_text
 from karush.compiler.dependence import walk
 from karush.compiler.labels import labels_of
 from karush.compiler.model import (
@@ -25,6 +27,7 @@ from karush.compiler.model import (
     SizeValue,
     Subscript,
 )
+from karush.dsl.source import Source
 from karush.stdlib.shape import show_shape
 
 HEAD = """dim n, m, d, T = 20
@@ -375,3 +378,35 @@ def test_the_atoms_of_a_file_are_used_like_those_of_the_library() -> None:
 def test_a_thousand_terms_in_one_sum() -> None:
     findings = codes(analyse_text("param a\nlet b = " + " + ".join(["a"] * 1000) + "\n"))
     assert findings in ([], ["E0110"])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "abs(" * 180 + "x" + ")" * 180,
+        "if x > 0 then 1 else " * 180 + "x",
+        "sum(" * 180 + "x" + " for i in n)" * 180,
+        "x^" * 180 + "x",
+    ],
+)
+def test_deep_nesting_is_refused_once(expression: str) -> None:
+    assert codes(analyse_text(f"dim n\nparam x\nlet a = {expression}\n")) == ["E0110"]
+
+
+def test_calls_that_share_their_arguments_are_resolved_once() -> None:
+    fns = "".join(f"fn f{k}(x) = f{k - 1}(x) + f{k - 1}(x)\n" for k in range(1, 60))
+    model = model_of(f"fn f0(x) = x\n{fns}param p\nlet a = f59(p)\n")
+    assert sum(isinstance(node, Apply) for node in walk(model.lets["a"])) == 59
+
+
+def test_calls_that_double_are_refused() -> None:
+    fns = "".join(f"fn f{k}(x) = f{k - 1}(x + 1) + f{k - 1}(x + 2)\n" for k in range(1, 40))
+    assert codes(analyse_text(f"fn f0(x) = x\n{fns}param p\nlet a = f39(p)\n")) == ["E0110"]
+
+
+def test_imports_stay_below_their_root(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "other.opt").write_text("let a = 1\n", encoding="utf-8")
+    source = Source(str(tmp_path / "inner" / "model.opt"), 'import "../other.opt" as other\nlet b = other.a\n')
+    assert codes(analyse(source)) == ["E0208"]
+    assert codes(analyse(source, root=tmp_path)) == ["E0190"]
