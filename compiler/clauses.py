@@ -85,6 +85,8 @@ def clashing_name(context: Context, name: str) -> Symbol | None:
     word = symbol.role if isinstance(symbol, ValueSymbol) else symbol.word if symbol is not None else ""
     if symbol is not None and word in CLASHING_ROLES:
         return symbol
+    if any(level.kind == "fn" for level in context.scope.levels()):
+        return None  # a fn sees no labels
     label = context.block.labels.get(name)
     return ValueSymbol(name, label.span, "label", poison(label.span)) if label is not None else None
 

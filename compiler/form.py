@@ -9,6 +9,7 @@ from karush.compiler.model import Complementarity, Constraint, Expr, InSet, Rela
 from karush.compiler.structure import entries
 from karush.compiler.symbols import PoisonSymbol
 from karush.dsl import ast
+from karush.dsl.diagnostics import Severity
 from karush.stdlib.shape import Size
 
 
@@ -32,7 +33,7 @@ def operands_of(constraint: Constraint) -> tuple[Expr, ...]:
 
 
 def _has_errors(draft: Draft) -> bool:
-    return bool(draft.context.session.findings)
+    return any(f.severity is Severity.ERROR for f in draft.context.session.findings)
 
 
 def _objective_and_vars(draft: Draft) -> None:

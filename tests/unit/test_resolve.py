@@ -410,3 +410,9 @@ def test_imports_stay_below_their_root(tmp_path: Path) -> None:
     source = Source(str(tmp_path / "inner" / "model.opt"), 'import "../other.opt" as other\nlet b = other.a\n')
     assert codes(analyse(source)) == ["E0208"]
     assert codes(analyse(source, root=tmp_path)) == ["E0190"]
+
+
+def test_a_fn_may_count_by_a_name_that_labels_rows_elsewhere() -> None:
+    text = "dim n\nfn total(x[n]) = sum(x[row] for row in n)\nvar x[n]\nminimize sumsq(x)\nsubject to\n  row: sum(x) == 1\n"
+    assert codes(analyse_text(f"{text}let a = total(x)\n")) == []
+    assert codes(analyse_text(f"{text}let a = sum(x[row] for row in n)\n")) == ["E0205"]
