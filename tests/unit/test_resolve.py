@@ -413,6 +413,7 @@ def test_imports_stay_below_their_root(tmp_path: Path) -> None:
 
 
 def test_a_fn_may_count_by_a_name_that_labels_rows_elsewhere() -> None:
-    text = "dim n\nfn total(x[n]) = sum(x[row] for row in n)\nvar x[n]\nminimize sumsq(x)\nsubject to\n  row: sum(x) == 1\n"
+    problem = "var x[n]\nminimize sumsq(x)\nsubject to\n  row: sum(x) == 1\n"
+    text = f"dim n\nfn total(x[n]) = sum(x[row] for row in n)\n{problem}"
     assert codes(analyse_text(f"{text}let a = total(x)\n")) == []
     assert codes(analyse_text(f"{text}let a = sum(x[row] for row in n)\n")) == ["E0205"]
