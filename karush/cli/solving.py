@@ -109,9 +109,12 @@ def solver_settings(own: Settings, options: Sequence[str]) -> Settings:
 
 
 def start_jax() -> None:
-    """Double precision, and compiled programs kept in the user's own cache: for this process alone."""
+    """Double precision, and compiled programs kept in the user's own cache (unless JAX was told another place).
+
+    For this process alone.
+    """
     jax.config.update("jax_enable_x64", True)
-    cache = private_cache()
+    cache = private_cache() if jax.config.read("jax_compilation_cache_dir") is None else None
     if cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

@@ -63,6 +63,8 @@ def plain_array(value: Any) -> np.ndarray | None:
         array = np.array(value)
     except (ValueError, OverflowError):
         return None
+    if array.ndim > DEEPEST:
+        return None
     if array.dtype.kind == "u":
         return array.astype(np.float64)
     return array if array.dtype.kind in "if" or (array.dtype.kind == "b" and array.ndim == 0) else None
