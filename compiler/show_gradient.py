@@ -16,6 +16,7 @@ from karush.compiler.show_text import (
     ATOM,
     POWER,
     PRODUCT,
+    SUM,
     Printer,
     number,
     pretty,
@@ -73,7 +74,9 @@ def show_contribution(c: Contribution, names: list[str], var: Var) -> list[Line]
     summed = [b for b in c.binders if b not in indices]
     printer = SymbolPrinter(indices)
     guards += [printer.show(condition) for condition in c.conditions if not summed]
-    coefficient, text = show_term(c.term, printer, names if c.items is None else names[len(c.items) :])
+    entry = names if c.items is None else names[len(c.items) :]
+    alone = c.term.coefficient == 1 and not c.term.over and not c.term.under and not summed and not guards
+    coefficient, text = show_term(c.term, printer, entry, SUM if alone else PRODUCT)
     if summed:
         conditions = "".join(f" : {printer.show(condition)}" for condition in c.conditions)
         text = f"Σ_{{{', '.join(f'{b.name} ∈ {show_range(b)}' for b in summed)}{conditions}}} {text}"
@@ -121,9 +124,9 @@ class SymbolPrinter(Printer):
         return (expr.text, ATOM) if isinstance(expr, Symbol) else super().text(expr)
 
 
-def show_term(term: Term, printer: Printer, entry: list[str]) -> tuple[float, str]:
+def show_term(term: Term, printer: Printer, entry: list[str], level: int) -> tuple[float, str]:
     """The coefficient, and the text of the rest of a term; ``entry`` are indices at which a whole body is taken."""
-    body = printer.show(term.body, PRODUCT) if term.body is not None else ""
+    body = printer.show(term.body, level) if term.body is not None else ""
     if term.body is not None and term.body.shape and entry:
         body = f"{printer.show(term.body, ATOM)}[{', '.join(entry)}]" if body != "1" else "1"
     factors = [printer.show(factor, PRODUCT) for factor in term.over]

@@ -70,7 +70,7 @@ def times(term: Term, factor: Expr) -> Term:
         return scaled(term, factor)
     if isinstance(factor, Apply) and factor.atom == "ones" and term.body is not None and term.body.shape:
         return term
-    if term.body is None:
+    if term.body is None or (isinstance(term.body, Apply) and term.body.atom == "ones"):
         return replace(term, body=factor)
     if not term.body.shape:
         return replace(scaled(replace(term, body=None), term.body), body=factor)

@@ -195,6 +195,6 @@ def open_artifact(path: str | Path) -> Artifact:
         raise ArtifactError("E0409", f"the program of {path} cannot be read: {error}") from None
     if len(exported.in_avals) != len(metadata.inputs) or len(exported.out_avals) != len(metadata.outputs):
         raise ArtifactError("E0409", f"the program of {path} does not fit its {META}")
-    if metadata.dtype == "float64" and not jax.config.read("jax_enable_x64"):
+    if metadata.dtype == "float64" and not jax.config.jax_enable_x64:
         raise ArtifactError("E0409", f"{path} runs in double precision: {SWITCH}")
     return Artifact(metadata, exported)
