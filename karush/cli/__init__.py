@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from karush.cli.app import run
 
 __all__ = ["main"]
 
 
-def main() -> None:
-    """Run ``karush`` on the arguments of the process and end it with the exit code."""
-    raise SystemExit(run())
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run ``karush``, by default on the arguments of the process, and end it with the exit code."""
+    raise SystemExit(run(arguments))
