@@ -100,10 +100,12 @@ def gap_product(data: Embedded, iterate: Iterate) -> Array:
 
 
 def columns(*blocks: Block) -> Block:
+    """Several right-hand sides as the columns of one."""
     return jax.tree.map(lambda *parts: jnp.stack(parts, axis=-1), *blocks)
 
 
 def column(block: Block, i: int) -> Block:
+    """One column of a solution."""
     return jax.tree.map(lambda part: part[:, i], block)
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.residuals import largest
+from karush.solvers.residuals import bound_sides, largest, row_sides
 
 SWEEPS = 10
 
@@ -89,19 +89,27 @@ def _times(values: Array | None, factor: Array) -> Array | None:
     return None if values is None else values * factor
 
 
-def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
-    """The scaled problem and the way back. Zero rows and columns keep the factor 1; the masks stay."""
-    D, E, F = _factors(problem)
-    quadratic = None if problem.quadratic is None else problem.quadratic * D[:, None] * D
-    linear = problem.linear * D
-    size = largest(jnp.abs(linear))
-    if quadratic is not None:
-        size = jnp.maximum(size, jnp.mean(_column_norms(quadratic)))
-    cost = 1 / jnp.clip(jnp.where(size > 0, size, 1), 1e-4, 1e4)
-    scaled = replace(
+def _distance(problem: QuadraticProgram) -> Array:
+    """How far the origin is from satisfying the rows: the length that x must have."""
+    rows, bounds = row_sides(problem), bound_sides(problem)
+    missing = [jnp.abs(problem.equality_rhs)]
+    missing += [jnp.maximum(jnp.where(side.has_lower, side.lower, 0), 0) for side in (rows, bounds)]
+    missing += [jnp.maximum(jnp.where(side.has_upper, -side.upper, 0), 0) for side in (rows, bounds)]
+    return jnp.stack([largest(values) for values in missing]).max()
+
+
+def _unit(size: Array) -> Array:
+    """A size kept away from nothing and from extremes; 1 for 0."""
+    return jnp.clip(jnp.where(size > 0, size, 1), 1e-12, 1e12)
+
+
+def _scaled(problem: QuadraticProgram, factors: Scaling) -> QuadraticProgram:
+    D, E, F, cost = factors.variables, factors.equalities, factors.inequalities, factors.cost
+    P = problem.quadratic
+    return replace(
         problem,
-        quadratic=None if quadratic is None else quadratic * cost,
-        linear=linear * cost,
+        quadratic=None if P is None else cost * (P * D[:, None] * D),
+        linear=cost * (problem.linear * D),
         constant=problem.constant * cost,
         equality_matrix=problem.equality_matrix * E[:, None] * D,
         equality_rhs=problem.equality_rhs * E,
@@ -111,4 +119,20 @@ def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
         bound_lower=_times(problem.bound_lower, 1 / D),
         bound_upper=_times(problem.bound_upper, 1 / D),
     )
-    return scaled, Scaling(D, E, F, cost)
+
+
+def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
+    """The scaled problem and the way back. Zero rows and columns keep the factor 1; the masks stay.
+
+    After the equilibration the length of x is made 1 (the variables' factors grow, the rows' shrink), then the
+    larger of P and q: so primal and dual quantities are of one size and one residual norm serves both.
+    """
+    D, E, F = _factors(problem)
+    shaped = _scaled(problem, Scaling(D, E, F, jnp.ones_like(problem.constant)))
+    length = _unit(_distance(shaped))
+    D, E, F = D * length, E / length, F / length
+    size = largest(jnp.abs(problem.linear * D))
+    if problem.quadratic is not None:
+        size = jnp.maximum(size, jnp.mean(_column_norms(problem.quadratic * D[:, None] * D)))
+    scaling = Scaling(D, E, F, 1 / _unit(size))
+    return _scaled(problem, scaling), scaling
