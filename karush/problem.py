@@ -83,7 +83,7 @@ def precision(dtype: str | None) -> Any:
 
     In the default, single precision is said once per process in a `PrecisionWarning`.
     """
-    wide = bool(jax.config.jax_enable_x64)
+    wide = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
     if dtype not in (None, "f32", "f64"):
         raise ValueError(f'dtype is "f32" or "f64", not {dtype!r}')
     if dtype == "f64" and not wide:

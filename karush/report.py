@@ -98,7 +98,7 @@ def solver_record(compiled: Compiled, outcome: Outcome, times: Times) -> dict[st
 
 def certificate(compiled: Compiled, outcome: Outcome, status: Status) -> dict[str, Any]:
     """The weights of the rows that prove infeasibility, by label, or the direction in which the objective falls."""
-    assert compiled.form is not None
+    assert compiled.form is not None and outcome.certificate is not None
     if status is Status.UNBOUNDED:
         parts = host(compiled.form.layout.split(outcome.certificate.x))
         return {"direction": {name: parts[name] for name in compiled.model.vars}}

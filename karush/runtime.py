@@ -173,8 +173,19 @@ def parse_metadata(data: bytes) -> Metadata:
         if version != FORMAT:
             raise ArtifactError("E0409", f"the artefact has format {version}; this version reads {FORMAT}")
         inputs = tuple(parse_input(entry) for entry in raw.pop("inputs"))
-        names = {key: tuple(map(str, raw.pop(key))) for key in ("outputs", "platforms")}
-        return Metadata(inputs=inputs, **names, **raw)
+        return Metadata(
+            model=str(raw["model"]),
+            problem_class=str(raw["problem_class"]),
+            dtype=str(np.dtype(raw["dtype"])),
+            inputs=inputs,
+            outputs=tuple(map(str, raw["outputs"])),
+            dims={str(name): int(size) for name, size in raw["dims"].items()},
+            platforms=tuple(map(str, raw["platforms"])),
+            derivative=bool(raw["derivative"]),
+            problem=dict(raw["problem"]),
+            solver=None if raw["solver"] is None else str(raw["solver"]),
+            versions={str(name): str(version) for name, version in raw["versions"].items()},
+        )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, ArtifactError):
             raise
@@ -195,6 +206,6 @@ def open_artifact(path: str | Path) -> Artifact:
         raise ArtifactError("E0409", f"the program of {path} cannot be read: {error}") from None
     if len(exported.in_avals) != len(metadata.inputs) or len(exported.out_avals) != len(metadata.outputs):
         raise ArtifactError("E0409", f"the program of {path} does not fit its {META}")
-    if metadata.dtype == "float64" and not jax.config.jax_enable_x64:
+    if metadata.dtype == "float64" and jax.dtypes.canonicalize_dtype(np.float64) != np.float64:
         raise ArtifactError("E0409", f"{path} runs in double precision: {SWITCH}")
     return Artifact(metadata, exported)

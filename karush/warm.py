@@ -24,7 +24,7 @@ def read_output(path: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
                 arrays = {name: archive[name] for name in archive.files}
             return under(arrays, "values."), under(arrays, "duals.")
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-        duals = {}
+        duals: dict[str, Any] = {}
         for label, value in record["duals"].items():
             duals |= {f"{label}.{side}": v for side, v in value.items()} if isinstance(value, dict) else {label: value}
         return dict(record["values"]), duals

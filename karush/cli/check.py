@@ -15,7 +15,7 @@ from karush.cli.options import Existing, OneOf, Verb, Words, later
 from karush.cli.session import analyse_file, colours, has_errors, usage
 from karush.compiler.analyse import Analysis
 from karush.dsl.diagnostics import Diagnostic, Label
-from karush.dsl.render import render, to_record
+from karush.dsl.render import Format, render, to_record
 from karush.dsl.source import Span
 
 
@@ -36,7 +36,7 @@ def check(files: tuple[str, ...], data: tuple[str, ...], require: tuple[str, ...
         click.echo(json.dumps(record(outcomes), ensure_ascii=False))
     else:
         for file, summary, findings in outcomes:
-            form = "concise" if style == "concise" else "full"
+            form: Format = "concise" if style == "concise" else "full"
             click.echo(render(findings, form, colour=colours(sys.stdout)), nl=False)
             if style == "full" and not has_errors(findings):
                 click.echo(f"{file}: ok, {summary}")

@@ -103,7 +103,7 @@ def grad_record(of: str, mode: str, found: Jacobian, binding: Binding) -> dict[s
     evidence = found.evidence
     function = found.solved.solution is None
     gradients = {
-        name: on_pattern(array, np.ndim(found.value), binding.patterns.get(name))
+        name: on_pattern(np.asarray(array), np.ndim(found.value), binding.patterns.get(name))
         for name, array in found.gradients.items()
     }
     return {

@@ -21,8 +21,8 @@ class Verb(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             known = sorted({name for p in self.params if isinstance(p, click.Option) for name in p.opts})
-            error.message = f"{error.message} (the options are: {', '.join(known)})"
-            raise
+            message = f"{error.format_message()} (the options are: {', '.join(known)})"
+            raise click.UsageError(message, ctx) from None
 
 
 def not_available(what: str) -> click.UsageError:

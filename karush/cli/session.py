@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from karush.cli.exits import USAGE, WRONG
+from karush.cli.exits import WRONG
 from karush.compiler.analyse import Analysis, analyse
 from karush.dsl.diagnostics import Diagnostic, Severity
 from karush.dsl.files import read_source
@@ -61,6 +61,4 @@ def open_model(file: str) -> Analysis:
 
 def usage(message: str) -> click.UsageError:
     """Wrong usage: exit code 2."""
-    error = click.UsageError(message)
-    error.exit_code = USAGE
-    return error
+    return click.UsageError(message)

@@ -114,7 +114,7 @@ def start_jax() -> None:
     For this process alone.
     """
     jax.config.update("jax_enable_x64", True)
-    cache = private_cache() if jax.config.jax_compilation_cache_dir is None else None
+    cache = private_cache() if getattr(jax.config, "jax_compilation_cache_dir", None) is None else None
     if cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

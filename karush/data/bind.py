@@ -59,7 +59,7 @@ def bind(model: Model, reading: Reading, infinite: frozenset[str] | None = None)
 
 def unheard(model: Model, reading: Reading) -> set[str]:
     """The params for which no value was even tried: neither under their name nor under one that is a slip of it."""
-    named = {entry.name for entry in (*reading.values, *reading.refused)}
+    named = {value.name for value in reading.values} | {refused.name for refused in reading.refused}
     slips = {closest(name, model.params) for name in named if name not in model.params}
     return set(model.params) - named - slips
 

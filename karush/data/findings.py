@@ -65,11 +65,12 @@ def unknown_name(model: Model, given: Given | Refused) -> Diagnostic:
     """E0403: a value for something that is no param of the model."""
     known = [*model.params, *model.dims]
     near = closest(given.name, known)
+    fixes: tuple[Fix, ...] = ()
     if near is not None:
         declared = model.params.get(near) or model.dims[near]
         label, fixes = Label(declared.span, f"did you mean `{near}`?"), (Fix(near),)
     else:
-        label, fixes = Label(top_of(model), "the params begin here"), ()
+        label = Label(top_of(model), "the params begin here")
     what = "a let" if given.name in model.lets else "a var" if given.name in model.vars else None
     notes = [("note", f"from {given.origin}")]
     if what is not None:

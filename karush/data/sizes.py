@@ -180,7 +180,7 @@ def check_ranks(model: Model, given: Sequence[Given]) -> tuple[list[Given], list
             good.append(value)
             continue
         detail = f"{count_axes(len(value.shape))}, {show_shape(param.shape)} is expected"
-        fixes = ()
+        fixes: tuple[Fix, ...] = ()
         if len(value.shape) == 1 and value.shape[0] == 1 and not param.shape:
             fixes = (Fix("a plain number, not a list of one"),)
         found.append(findings.wrong_shape(param, value, detail, fixes))
