@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from karush.solvers import linearisation as linear
+from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
 from karush.solvers.linearisation import Linearisation
@@ -86,36 +87,48 @@ def sigma_min(problem: QuadraticProgram, lin: Linearisation) -> Array:
     return jnp.where(length > 0, 1 / jnp.where(length > 0, length, 1), 0)
 
 
-def rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
-    """The rank of the active rows [A; G_active; bounds]: the trace of the projector C(CᵀC + εI)⁻¹Cᵀ, rounded.
+def rank(problem: QuadraticProgram, lin: Linearisation, dependent: Array) -> Array:
+    """The rank of the active rows, equalities and bounds included: their number, unless they are ``dependent``.
 
-    Its factorisation waits for those behind ``wide_kernel``: batched LAPACK calls that XLA runs side by side on a CPU
-    can wait for each other's threads for ever (jaxlib 0.10).
+    The factorisation behind it waits for that verdict, and so for all others: batched LAPACK calls that XLA runs side
+    by side on a CPU can wait for each other's threads for ever (jaxlib 0.10).
     """
+    equalities = jnp.sum(jnp.ones_like(problem.equality_rhs))
+    count = equalities + jnp.sum(lin.active_z) + (0 if lin.active_w is None else jnp.sum(lin.active_w))
+    count = at_most_once(dependent, lambda most: jnp.minimum(most, _projector_rank(problem, lin)), count)
+    return count.astype(jnp.int32)
+
+
+def _projector_rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
+    """The trace of the projector C(CᵀC + εI)⁻¹Cᵀ on the active rows' span, rounded; as a float."""
     q = problem.linear
     free = jnp.ones_like(q) if lin.active_w is None else 1 - lin.active_w
     fixed = jnp.sum(1 - free)
-    A, G = problem.equality_matrix * free, lin.active_z[:, None] * problem.inequality_matrix * free
 
     def unit(rows: Array) -> Array:
         norm = jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))
         return rows / jnp.where(norm > 0, norm, 1)
 
-    A, G = unit(A), unit(G)
-    small = float(jnp.finfo(q.dtype).eps) ** 0.7
-    epsilon = jnp.where(jnp.all(jnp.abs(lin.wide_kernel) < jnp.inf), small, 1).astype(q.dtype)
+    A = unit(problem.equality_matrix * free)
+    G = unit(lin.active_z[:, None] * problem.inequality_matrix * free)
+    epsilon = float(jnp.finfo(q.dtype).eps) ** 0.7
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
-    gram = A.T @ A + G.T @ G + epsilon * identity
-    lower = lax.linalg.cholesky(gram, symmetrize_input=False)
+    lower = lax.linalg.cholesky(A.T @ A + G.T @ G + epsilon * identity, symmetrize_input=False)
     inverse = lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
-    missing = epsilon * jnp.sum(inverse**2)
-    count = jnp.round(q.shape[0] - missing) + fixed
-    return jnp.where(jnp.isfinite(count), count, 0).astype(jnp.int32)
+    return jnp.round(jnp.sum(jnp.ones_like(q)) - epsilon * jnp.sum(inverse**2)) + fixed
 
 
 def moves(problem: QuadraticProgram, lin: Linearisation, kernel: Array) -> Point:
     """Which variables and multipliers the vectors of a kernel, (r, N), move: boolean masks in the shape of a point."""
     return unflatten(problem, jnp.any(kernel != 0, axis=0), lin.active_w is not None)
+
+
+def _any_inequality(moving: Point) -> Array:
+    return jnp.any(moving.z) if moving.w is None else jnp.any(moving.z) | jnp.any(moving.w)
+
+
+def _any_multiplier(moving: Point) -> Array:
+    return jnp.any(moving.y) | _any_inequality(moving)
 
 
 def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
@@ -124,8 +137,8 @@ def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
     solved, weak = lin.solved > 0, linear.any_weak(lin)
     primal_moves = jnp.any(moves(problem, lin, lin.kernel).x)
     wide = moves(problem, lin, lin.wide_kernel)
-    kinked = jnp.any(wide.z) if wide.w is None else jnp.any(wide.z) | jnp.any(wide.w)
-    dual_moves = jnp.any(wide.y) | kinked
+    kinked = _any_inequality(wide)
+    dual_moves = _any_multiplier(wide)
     kink = jnp.where(weak, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
     undefined = DerivativeStatus.UNDEFINED
     value = jnp.where(kinked, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
@@ -138,7 +151,7 @@ def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
         weak_z=lin.weak_z > 0,
         active_w=None if lin.active_w is None else lin.active_w > 0,
         weak_w=None if lin.weak_w is None else lin.weak_w > 0,
-        rank=rank(problem, lin),
+        rank=rank(problem, lin, dual_moves),
         sigma_min=jnp.where(solved & ~primal_moves & ~dual_moves, sigma_min(problem, lin), 0),
         gap=jnp.where(solved, lin.gap, jnp.nan),
         primal=verdict(~primal_moves, kink),

@@ -169,12 +169,12 @@ def weights(kkt: KktFactor) -> Array:
     return flatten(Point(column, kkt.equality, row, None if kkt.active_w is None else jnp.ones_like(column)))
 
 
-def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | None, passes: int) -> KktFactor:
-    """The scales without the factorisation: ``inverse`` is zero, and so is every solve with it."""
-    n = problem.linear.shape[0]
-    free = jnp.ones_like(problem.linear) if active_w is None else 1 - active_w
-    column, equality, row = scaling(problem, active_z, free, passes)
-    return KktFactor(jnp.zeros((n, n), column.dtype), column, equality, row, active_z, active_w)
+def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -> KktFactor:
+    """A factor of the right shapes that solves nothing: all scales 1, ``inverse`` zero."""
+    ones = jnp.ones_like(problem.linear)
+    inverse = jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)
+    equality, row = jnp.ones_like(problem.equality_rhs), jnp.ones_like(active_z)
+    return KktFactor(inverse, ones, equality, row, active_z, active_w)
 
 
 def _symmetric_rhs(problem: QuadraticProgram, kkt: KktFactor, rhs: Point) -> Point:

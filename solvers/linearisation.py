@@ -15,6 +15,7 @@ regular, and otherwise it sees, with probability one, every variable and multipl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,7 +78,7 @@ class Linearisation:
     solved: Array
     widened: Array
     weight: Array
-    kkt: KktFactor
+    kkt: KktFactor | None
     native: Any
     use_native: Array
     kernel: Array
@@ -112,32 +113,45 @@ def _native_solve(problem: QuadraticProgram, lin: Linearisation, r: Array) -> Ar
     return kkt_system.flatten(Point(x, -y, -lin.active_z * z - idle_z, w))
 
 
+def _own_solve(problem: QuadraticProgram, lin: Linearisation, r: Array) -> Array:
+    """kkt.py's factorisation applied to K u = r."""
+    assert lin.kkt is not None
+    right = kkt_system.unflatten(problem, r, lin.active_w is not None)
+    return kkt_system.flatten(kkt_system.precondition(problem, lin.kkt, right))
+
+
 def approximate(problem: QuadraticProgram, lin: Linearisation, r: Array) -> Array:
     """An approximate K⁻¹ r by the factorisation at hand."""
-
-    def own(_: Array) -> Array:
-        right = kkt_system.unflatten(problem, r, lin.active_w is not None)
-        return kkt_system.flatten(kkt_system.precondition(problem, lin.kkt, right))
-
     if lin.native is None:
-        return own(r)
-    return at_most_once(lin.use_native == 0, own, _native_solve(problem, lin, r))
+        return _own_solve(problem, lin, r)
+    native = _native_solve(problem, lin, r)
+    if lin.kkt is None:
+        return native
+    return at_most_once(lin.use_native == 0, lambda _: _own_solve(problem, lin, r), native)
 
 
 def solve(problem: QuadraticProgram, lin: Linearisation, r: Array, steps: int = STEPS) -> tuple[Array, Array]:
     """Solve K u = r, flat; returns (u, relative residual)."""
-    return refine(lambda u: product(problem, lin, u), lambda s: approximate(problem, lin, s), r, lin.weight, steps)
+
+    def refined(once: Callable[[QuadraticProgram, Linearisation, Array], Array]) -> tuple[Array, Array]:
+        return refine(lambda u: product(problem, lin, u), lambda s: once(problem, lin, s), r, lin.weight, steps)
+
+    if lin.native is None:
+        return refined(_own_solve)
+    if lin.kkt is None:
+        return refined(_native_solve)
+    return at_most_once(lin.use_native == 0, lambda _: refined(_own_solve), refined(_native_solve))
 
 
-def kernel_vectors(problem: QuadraticProgram, lin: Linearisation) -> Array:
-    """Vectors of the kernel of K in the scaled unknowns u/weight, (PROBES, N): zero, to rounding, if K is regular."""
+def kernel_vectors(problem: QuadraticProgram, lin: Linearisation, count: int) -> Array:
+    """Vectors of the kernel of K in the scaled unknowns u/weight, (count, N): zero, to rounding, if K is regular."""
 
     def one(v: Array) -> Array:
         u, _ = solve(problem, lin, product(problem, lin, lin.weight * v))
         k = v - u / lin.weight
         return jnp.where(jnp.abs(k) > kernel_tolerance(v), k, 0)
 
-    return jax.vmap(one)(probes(PROBES, lin.weight))
+    return jax.vmap(one)(probes(count, lin.weight))
 
 
 def kernel_tolerance(like: Array) -> float:
@@ -145,10 +159,15 @@ def kernel_tolerance(like: Array) -> float:
     return float(jnp.finfo(like.dtype).eps) ** 0.375
 
 
-def _own(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
-    """The same rows with kkt.py's factorisation and its scales."""
+def _factorised(problem: QuadraticProgram, lin: Linearisation) -> tuple[KktFactor, Array]:
+    """kkt.py's factorisation of the rows in K, and its scales."""
     factor = kkt_system.factor(problem, lin.active_z, lin.active_w)
-    return replace(lin, kkt=factor, weight=kkt_system.weights(factor), use_native=jnp.zeros_like(lin.use_native))
+    return factor, kkt_system.weights(factor)
+
+
+def _own(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
+    kkt, weight = _factorised(problem, lin)
+    return replace(lin, kkt=kkt, weight=weight, use_native=jnp.zeros_like(lin.use_native))
 
 
 def _is_open(problem: QuadraticProgram, lin: Linearisation, k: Array) -> Array:
@@ -168,16 +187,14 @@ def _wide(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
     """The same with the weakly active rows as active ones, factorised anew, with its kernel."""
     active_w = None if lin.active_w is None or lin.weak_w is None else lin.active_w + lin.weak_w
     wide = _own(problem, replace(lin, active_z=lin.active_z + lin.weak_z, active_w=active_w))
-    kernel = kernel_vectors(problem, wide)
+    kernel = kernel_vectors(problem, wide, lin.kernel.shape[0])
     return replace(wide, widened=jnp.ones_like(lin.widened), kernel=kernel, wide_kernel=kernel)
 
 
-def _settle(problem: QuadraticProgram, lin: Linearisation, may_widen: bool) -> Linearisation:
-    """At a kink: the kernel with the weakly active rows, and these rows let in where x is free without them only."""
+def _settled(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
+    """At a kink: the weakly active rows let in, where x is free without them and only without them."""
     wide = _wide(problem, lin)
     lin = replace(lin, wide_kernel=wide.kernel)
-    if not may_widen:
-        return lin
     n = problem.linear.shape[0]
     free, still_free = jnp.any(lin.kernel[:, :n] != 0), jnp.any(wide.kernel[:, :n] != 0)
     open_ = jax.vmap(lambda k: _is_open(problem, lin, k))(lin.kernel)
@@ -202,28 +219,32 @@ def linearise(problem: QuadraticProgram, solution: Solution, active: float, may_
     positive definite), so that the search for rows to let in is not compiled.
     """
     lin = _strong(problem, solution, active)
-    kernel = kernel_vectors(problem, lin)
+    kernel = kernel_vectors(problem, lin, PROBES if may_widen else 1)
     lin = replace(lin, kernel=kernel, wide_kernel=kernel)
     unsure = (lin.solved > 0) & any_weak(lin)
-    if may_widen:
-        return at_most_once(unsure, lambda old: _settle(problem, old, may_widen), lin)
-    wide = at_most_once(unsure, lambda _: _settle(problem, lin, may_widen).wide_kernel, kernel)
-    return replace(lin, wide_kernel=wide)
+    if not may_widen or lin.kkt is None:
+        return replace(lin, wide_kernel=at_most_once(unsure, lambda _: _wide(problem, lin).kernel, kernel))
+    bare = replace(lin, native=None)  # the loop holds what it may change, and the solver's factorisation is not that
+    return replace(at_most_once(unsure, lambda old: _settled(problem, old), bare), native=lin.native)
 
 
 def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Linearisation:
-    """The system of the strongly active rows, with the solver's factorisation where it fits."""
+    """The system of the strongly active rows; without a kkt.py factorisation where the solver's is complete."""
     point: Point = solution.point
-    native = solution.factor
+    native: Factorisation | None = solution.factor
     dtype = problem.linear.dtype
     solved = solution.status <= Status.SOLVED_INACCURATE
     rows, bounds = active_rows(problem, point, active)
     active_z, weak_z = _masks(rows, solved, dtype)
     active_w, weak_w = (None, None) if bounds is None else _masks(bounds, solved, dtype)
+    if native is not None:
+        left_out = None if active_w is None else solved & (active_w == 0)
+        native = native.without(solved & (active_z == 0), left_out)
     gap = rows.gap if bounds is None else jnp.minimum(rows.gap, bounds.gap)
-    blank = kkt_system.unfactored(problem, active_z, active_w, passes=1)
-    weight, zero = kkt_system.weights(blank), jnp.zeros((), dtype)
-    kernel = jnp.zeros((PROBES, *weight.shape), dtype)
+    blank = kkt_system.unfactored(problem, active_z, active_w)
+    weight = kkt_system.weights(blank) if native is None else _native_weights(problem, native)
+    zero = jnp.zeros((), dtype)
+    kernel = jnp.zeros((1, *weight.shape), dtype)
     lin = Linearisation(
         active_z=active_z,
         active_w=active_w,
@@ -243,14 +264,16 @@ def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Lin
     )
     if native is None:
         return _own(problem, lin)
-    usable = _native_fits(native, lin)
-    lin = replace(lin, use_native=usable.astype(dtype))
-    return at_most_once(solved & ~usable, lambda old: _own(problem, old), lin)
+    if native.complete:
+        return replace(lin, kkt=None, use_native=jnp.ones_like(zero))
+    lin = replace(lin, use_native=native.usable.astype(dtype))
+    kkt, weight = at_most_once(solved & ~native.usable, lambda _: _factorised(problem, lin), (blank, weight))
+    return replace(lin, kkt=kkt, weight=weight)
 
 
-def _native_fits(native: Factorisation, lin: Linearisation) -> Array:
-    """Whether the solver's working set holds no row that the rule leaves out."""
-    fits = native.usable & jnp.all(~native.active_z | (lin.active_z > 0))
-    if lin.active_w is not None and native.active_w is not None:
-        fits = fits & jnp.all(~native.active_w | (lin.active_w > 0))
-    return fits
+def _native_weights(problem: QuadraticProgram, native: Factorisation) -> Array:
+    """The scale of each equation of K, from P's diagonal and the scale of the solver's rows."""
+    assert problem.quadratic is not None
+    diagonal = jnp.diagonal(problem.quadratic)
+    column = 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1))
+    return kkt_system.flatten(Point(column, *native.row_scale))

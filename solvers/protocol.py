@@ -62,6 +62,11 @@ class Factorisation(Protocol):
     """What a solver may leave for the derivative: kkt.py's system at its final working set, kept as products."""
 
     @property
+    def complete(self) -> bool:
+        """Whether it holds in every lane that has a solution: static."""
+        ...
+
+    @property
     def usable(self) -> Array:
         """Whether it holds at all in this lane, a boolean scalar."""
         ...
@@ -74,6 +79,15 @@ class Factorisation(Protocol):
     @property
     def active_w(self) -> Array | None:
         """The bounds in it, (n,) boolean, or None where no bound exists at all."""
+        ...
+
+    @property
+    def row_scale(self) -> tuple[Array, Array, Array | None]:
+        """Factors (p,), (m,), (n,) or None that bring each row to unit length in the metric of P⁻¹."""
+        ...
+
+    def without(self, rows: Array, bounds: Array | None) -> Factorisation:
+        """The same for the working set less some rows of G and bounds, boolean masks (m,) and (n,) or None."""
         ...
 
     def solve(

@@ -11,7 +11,7 @@ settled by the active set, and a lane keeps whichever answer is the better by it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -19,6 +19,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers import dual_active_set, interior_point
+from karush.solvers.active_set_downdate import without
+from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
@@ -37,10 +39,11 @@ EXCHANGES_PER_ROW = 10
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Guarded:
-    """A solver's factorisation with the mask of the lanes in which it holds."""
+    """The active set's factorisation with the mask of the lanes in which it holds; see `Factorisation`."""
 
-    inner: Any
+    inner: ActiveSetFactor
     usable: Array
+    complete: bool = field(default=True, metadata={"static": True})
 
     @property
     def active_z(self) -> Array:
@@ -51,6 +54,19 @@ class Guarded:
     def active_w(self) -> Array | None:
         """Which bounds are in it."""
         return self.inner.active_w
+
+    @property
+    def row_scale(self) -> tuple[Array, Array, Array | None]:
+        """The lengths of the rows in whitened coordinates, inverted."""
+        p, m = self.inner.counts
+        scale = self.inner.scale
+        return scale[:p], scale[p : p + m], None if self.active_w is None else scale[p + m :]
+
+    def without(self, rows: Array, bounds: Array | None) -> Guarded:
+        """The same less some rows and bounds."""
+        equalities = jnp.zeros(self.inner.counts[0], bool)
+        mask = jnp.concatenate([equalities, rows, *([] if self.active_w is None or bounds is None else [bounds])])
+        return replace(self, inner=without(self.inner, mask))
 
     def solve(
         self, rhs_x: Array, rhs_y: Array, rhs_z: Array, rhs_w: Array | None
@@ -165,7 +181,7 @@ def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | 
 
     wanted = ~_is_settled(first.status)
     end = at_most_once(wanted, other, bare)
-    guarded: Factorisation = replace(first.factor, usable=first.factor.usable & ~wanted)
+    guarded: Factorisation = replace(first.factor, usable=first.factor.usable & ~wanted, complete=False)
     return replace(end, factor=guarded)
 
 

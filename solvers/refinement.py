@@ -1,13 +1,14 @@
-"""Iterative refinement that cannot diverge: generalised conjugate residuals around an approximate solve.
+"""Iterative refinement that cannot diverge: two plain steps, then generalised conjugate residuals where those fall
+short.
 
-Plain refinement u ← u + M(b − Ku) multiplies the residual by I − KM, whatever that does. Here the corrections
-z = M r are made K-orthogonal to the earlier ones and taken with the length that makes the residual least
-(Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20 (1983)): the residual never grows, and a few outlying
-eigenvalues of KM (a nearly dependent row, a nearly singular direction) cost a step each instead of
-convergence.
+Plain refinement u ← u + M(b − Ku) around an approximate inverse M multiplies the residual by I − KM, whatever that
+does: with a good factorisation two steps reach rounding level. Where they do not, the corrections z = M r are made
+orthogonal to the earlier ones in their images Kz and taken with the length that makes the residual least (Eisenstat,
+Elman and Schultz, SIAM J. Numer. Anal. 20 (1983)): the residual never grows, and a few outlying eigenvalues of KM (a
+nearly dependent row, a nearly singular direction) cost a step each instead of convergence.
 
-On a singular consistent system the iterates converge to the solution without a part in the kernel of M's
-making; on an inconsistent one the residual stays, which is the evidence.
+On a singular consistent system the iterates converge to the solution without a part in the kernel of M's making; on an
+inconsistent one the residual stays, which is the evidence.
 """
 
 from __future__ import annotations
@@ -21,19 +22,34 @@ from jax import Array, lax
 
 STEPS = 8
 
+# How many earlier corrections a new one is made orthogonal to.
+MEMORY = 3
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Correction:
+    """A direction z (N,) and its image q = Kz, weighted, of unit length."""
+
+    direction: Array
+    image: Array
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _State:
-    """Residuals are weighted; ``directions``, ``images`` (steps, N): the corrections and their products."""
+    """``residual`` is weighted, ``size`` its length and ``before`` that of a step ago; the last corrections."""
 
     step: Array
     solution: Array
     residual: Array
     size: Array
     before: Array
-    directions: Array
-    images: Array
+    past: tuple[_Correction, ...]
+
+
+def _length(vector: Array) -> Array:
+    return jnp.sqrt(jnp.sum(vector * vector))
 
 
 def refine(
@@ -45,38 +61,46 @@ def refine(
 ) -> tuple[Array, Array]:
     """Solve ``product(u) = rhs``; returns (u, relative residual).
 
-    ``approximate`` is the preconditioner. All vectors are flat, shape (N,); residuals are measured as
-    ‖weight·r‖₂ relative to the right-hand side's (0 for a zero right-hand side). Stops at rounding level,
-    after ``steps`` steps, or when a step gains less than a tenth.
+    ``approximate`` is the preconditioner. All vectors are flat, shape (N,); residuals are measured as ‖weight·r‖₂
+    relative to the right-hand side's (0 for a zero right-hand side), with K near unit size in these weights. The loop
+    stops at rounding level (ε times ‖u/weight‖ and the right-hand side), after ``steps`` steps, or when a step gains
+    less than a tenth.
     """
     tolerance = 30 * float(jnp.finfo(rhs.dtype).eps)
-    scale = jnp.linalg.norm(weight * rhs)
-    basis = jnp.zeros((steps, *rhs.shape), rhs.dtype)
+    scale = _length(weight * rhs)
 
     def unfinished(state: _State) -> Array:
-        improving = (state.size > tolerance * scale) & (state.size < 0.9 * state.before)
+        rounding = tolerance * (scale + _length(state.solution / weight))
+        improving = (state.size > rounding) & (state.size < 0.9 * state.before)
         return (state.step < steps) & improving
 
     def improve(state: _State) -> _State:
         z = approximate(state.residual / weight)
         q = weight * product(z)
-        shares = state.images @ q
-        q, z = q - shares @ state.images, z - shares @ state.directions
-        norm = jnp.linalg.norm(q)
-        norm = jnp.where(norm > 0, norm, 1)
-        q, z = q / norm, z / norm
-        length = q @ state.residual
+        for correction in state.past:
+            share = jnp.sum(q * correction.image)
+            q, z = q - share * correction.image, z - share * correction.direction
+        norm = _length(q)
+        inverse = 1 / jnp.where(norm > 0, norm, 1)
+        q, z = q * inverse, z * inverse
+        length = jnp.sum(q * state.residual)
         residual = state.residual - length * q
-        return _State(
-            step=state.step + 1,
-            solution=state.solution + length * z,
-            residual=residual,
-            size=jnp.linalg.norm(residual),
-            before=state.size,
-            directions=lax.dynamic_update_index_in_dim(state.directions, z, state.step, 0),
-            images=lax.dynamic_update_index_in_dim(state.images, q, state.step, 0),
-        )
+        past = (_Correction(z, q), *state.past[:-1])
+        return _State(state.step + 1, state.solution + length * z, residual, _length(residual), state.size, past)
 
-    start = _State(jnp.asarray(0), jnp.zeros_like(rhs), weight * rhs, scale, scale * jnp.inf, basis, basis)
+    u = approximate(rhs)
+    u = u + approximate(rhs - product(u))
+    residual = weight * (rhs - product(u))
+    size = _length(residual)
+    better = size < scale
+    zero = jnp.zeros_like(rhs)
+    start = _State(
+        step=jnp.asarray(0),
+        solution=jnp.where(better, u, zero),
+        residual=jnp.where(better, residual, weight * rhs),
+        size=jnp.where(better, size, scale),
+        before=scale * jnp.inf,
+        past=(_Correction(zero, zero),) * MEMORY,
+    )
     end = lax.while_loop(unfinished, improve, start)
     return end.solution, jnp.where(scale > 0, end.size / jnp.where(scale > 0, scale, 1), scale)
