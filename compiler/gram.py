@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -46,6 +46,19 @@ class Parts:
     pairs: tuple[Pair, ...]
     slopes: tuple[Slope, ...]
     constant: Array | None
+
+    def summed(self, axes: int) -> Parts:
+        """The sum over so many leading axes, which a clause brought; scattered entries keep theirs (see `Pair`)."""
+        over = tuple(range(axes))
+
+        def pair(p: Pair) -> Pair:
+            return replace(p, matrix=jnp.sum(p.matrix, over)) if p.rows is None and p.columns is None else p
+
+        def part(s: Slope) -> Slope:
+            return replace(s, gradient=jnp.sum(s.gradient, over)) if s.places is None else s
+
+        constant = None if self.constant is None else jnp.sum(self.constant, over)
+        return Parts(tuple(map(pair, self.pairs)), tuple(map(part, self.slopes)), constant)
 
 
 def times(a: Any, b: Any) -> Any:

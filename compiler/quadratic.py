@@ -107,6 +107,8 @@ class QuadraticTerms:
                 return self.collect(argument, divide(weight, self._real(number, scope)), scope)
             case Apply(atom="quad", arguments=(base, matrix)) if not scope.dependence.vars(matrix):
                 return self._quadratic_form(base, matrix, weight, scope)
+            case Apply(atom="if", arguments=(condition, _, _)) if not scope.dependence.vars(condition):
+                return self._choice(expr, weight, scope)
             case Apply(atom="matmul", arguments=(left, right)) if len(left.shape) == len(right.shape) == 1:
                 return self._dot(left, right, weight, scope)
             case _:
@@ -177,6 +179,20 @@ class QuadraticTerms:
             return self.collect(varying, weight * self.forms.evaluator.array(other, scope), scope)
         return self._product(left, right, weight, scope.inputs.shape(left.shape), scope)
 
+    def _choice(self, expr: Apply, weight: Any, scope: Scope) -> list[Term]:
+        """A branch counts where it is taken; a condition free of vars chooses."""
+        condition, chosen, otherwise = expr.arguments
+        holds = self.forms.evaluator.value(condition, scope)
+        if is_number(holds):
+            return self._part(chosen if holds else otherwise, weight, scope.inputs.shape(expr.shape), scope)
+        terms: list[Term] = []
+        for branch, taken in ((chosen, holds), (otherwise, jnp.logical_not(holds))):
+            shape = jnp.broadcast_shapes(scope.inputs.shape(expr.shape), taken.shape)
+            within = scope if scope.dependence.regular(branch) else scope.guarded(taken)
+            kept = jnp.where(taken, jnp.asarray(weight, scope.inputs.dtype), 0)
+            terms += self._part(branch, jnp.broadcast_to(kept, shape), shape, within)
+        return terms
+
     # ------------------------------------------------------------ clauses
 
     def _reduce(self, expr: Reduce, weight: Any, scope: Scope) -> list[Term]:
@@ -205,7 +221,9 @@ class QuadraticTerms:
         bodies = (expr.body,) if condition is None else (condition, expr.body)
         lengths = tuple(scope.inputs.size(b.length) for b in expr.binders)
         terms = self.forms.evaluator.clauses.lanes(scope, expr.binders, bodies, run)
-        return [t if isinstance(t, Parts) else replace(t, shape=(*lengths, *t.shape)) for t in terms]
+        return [
+            t.summed(len(lengths)) if isinstance(t, Parts) else replace(t, shape=(*lengths, *t.shape)) for t in terms
+        ]
 
     def _leaving(self, term: Term, scope: Scope) -> Term:
         """A term as it may leave a clause.
