@@ -40,9 +40,18 @@ def satisfies(curvature: Curvature, wanted: Curvature) -> bool:
 def offenders(model: Model, facts: Facts) -> list[Offender]:
     """All parts with the wrong curvature, in the order of the file; empty where the problem is convex."""
     found: dict[Expr, Offender] = {}
+    seen: set[tuple[Expr, Curvature]] = set()
     for expr, wanted, rule in _requirements(model):
-        for offender in _search(facts, expr, wanted, rule, None):
-            found.setdefault(offender.expr, offender)
+        stack = [Offender(expr, facts[expr].curvature, wanted, rule)]
+        while stack:
+            part = stack.pop()
+            if satisfies(part.curvature, part.wanted) or (part.expr, part.wanted) in seen:
+                continue
+            seen.add((part.expr, part.wanted))
+            terms = _terms(facts, part)
+            if not terms:
+                found.setdefault(part.expr, part)
+            stack += reversed(terms)
     return list(found.values())
 
 
@@ -75,28 +84,27 @@ def _relation(relation: Relation) -> Iterator[tuple[Expr, Curvature, str]]:
         yield large, Curvature.CONCAVE, f"the greater side of `{operator}` must be concave"
 
 
-def _search(facts: Facts, expr: Expr, wanted: Curvature, rule: str, sum_: Apply | None) -> Iterator[Offender]:
-    """Down through sums to the terms that are to blame."""
-    curvature = facts[expr].curvature
-    if satisfies(curvature, wanted):
-        return
-    match expr:
-        case Apply(atom="add", arguments=(a, b)):
-            yield from _search(facts, a, wanted, rule, expr)
-            yield from _search(facts, b, wanted, rule, expr)
-        case Apply(atom="subtract", arguments=(a, b)):
-            yield from _search(facts, a, wanted, rule, expr)
-            yield from _search(facts, b, -wanted, _turned(rule, wanted), expr)
-        case Apply(atom="negate", arguments=(a,)) if curvature is Curvature.UNKNOWN:
-            yield from _search(facts, a, -wanted, _turned(rule, wanted), None)
-        case Apply(atom=atom, arguments=(a,)) if atom in SUMS and curvature is Curvature.UNKNOWN:
-            yield from _search(facts, a, wanted, rule, None)
-        case Reduce(operator=operator) if operator in SUMS and curvature is Curvature.UNKNOWN:
-            yield from _search(facts, expr.body, wanted, rule, None)
-        case Named() if curvature is Curvature.UNKNOWN:
-            yield from _search(facts, expr.value, wanted, rule, None)
-        case _:
-            yield Offender(expr, curvature, wanted, rule, sum_)
+def _terms(facts: Facts, part: Offender) -> list[Offender]:
+    """Down through sums to the terms that are to blame; none where the part itself is."""
+
+    def term(expr: Expr, within: Apply | None, turned: bool = False) -> Offender:
+        wanted = -part.wanted if turned else part.wanted
+        rule = _turned(part.rule, part.wanted) if turned else part.rule
+        return Offender(expr, facts[expr].curvature, wanted, rule, within)
+
+    unknown = part.curvature is Curvature.UNKNOWN
+    match part.expr:
+        case Apply(atom="add" | "subtract" as atom, arguments=(a, b)) as whole:
+            return [term(a, whole), term(b, whole, turned=atom == "subtract")]
+        case Apply(atom="negate", arguments=(a,)) if unknown:
+            return [term(a, None, turned=True)]
+        case Apply(atom=atom, arguments=(a,)) if atom in SUMS and unknown:
+            return [term(a, None)]
+        case Reduce(operator=operator, body=body) if operator in SUMS and unknown:
+            return [term(body, None)]
+        case Named(value=value) if unknown:
+            return [term(value, part.sum)]
+    return []
 
 
 def _turned(rule: str, wanted: Curvature) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from karush.compiler.model import (
     Apply,
@@ -58,18 +58,36 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return ()
 
 
-def walk(*roots: Expr) -> Iterator[Expr]:
-    """Every node below the roots once, children before parents."""
+def walk(*roots: Expr, known: Container[Expr] = ()) -> Iterator[Expr]:
+    """Every node below the roots once, children before parents; known nodes, and what is below them, are passed over.
+
+    A table of answers is its own ``known``: asked root by root, it then costs one visit of every node in all.
+    """
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
     while stack:
         node, ready = stack.pop()
         if ready:
             yield node
-        elif node not in seen:
+        elif node not in seen and node not in known:
             seen.add(node)
             stack.append((node, True))
             stack.extend((below, False) for below in reversed(children(node)))
+
+
+class First:
+    """The first leaf of a type below an expression, in the order of the text; every node is looked at once."""
+
+    def __init__(self, leaf: type[Expr]) -> None:
+        self._leaf = leaf
+        self._found: dict[Expr, Expr | None] = {}
+
+    def below(self, *roots: Expr) -> Expr | None:
+        """The first leaf below these roots; None where there is none."""
+        for node in walk(*roots, known=self._found):
+            own = node if isinstance(node, self._leaf) else None
+            self._found[node] = own or next(filter(None, map(self._found.get, children(node))), None)
+        return next(filter(None, map(self._found.get, roots)), None)
 
 
 class Dependence:
@@ -107,9 +125,7 @@ class Dependence:
         return frozenset(name[4:] for name in self.names(expr) if name.startswith("var "))
 
     def _visit(self, root: Expr) -> None:
-        for node in walk(root):
-            if node in self._binders:
-                continue
+        for node in walk(root, known=self._binders):
             below = children(node)
             free = frozenset().union(*(self._binders[child] for child in below))
             if isinstance(node, (Comprehension, Reduce)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from karush.compiler import messages
 from karush.compiler.calls import LANGUAGE_NAMES
 from karush.compiler.context import Context
-from karush.compiler.dependence import walk
+from karush.compiler.dependence import First
 from karush.compiler.labels import LabelInfo
 from karush.compiler.model import (
     Choice,
@@ -103,9 +103,9 @@ def label_symbol(info: LabelInfo) -> Symbol:
 
 def var_in(exprs: Iterable[Expr]) -> Expr | None:
     """The first var that occurs in the expressions."""
-    return next((e for e in walk(*exprs) if isinstance(e, VarValue)), None)
+    return First(VarValue).below(*exprs)
 
 
 def dual_in(exprs: Iterable[Expr]) -> Expr | None:
     """The first multiplier that occurs in the expressions."""
-    return next((e for e in walk(*exprs) if isinstance(e, DualValue)), None)
+    return First(DualValue).below(*exprs)

@@ -119,9 +119,8 @@ class _Derivation:
 
     def visit(self, root: Expr) -> None:
         """The facts of an expression and of all below it."""
-        for node in walk(root):
-            if node not in self.table:
-                self.table[node] = self.derive(node)
+        for node in walk(root, known=self.table):
+            self.table[node] = self.derive(node)
 
     def derive(self, node: Expr) -> Fact:
         """The fact of one node whose children have theirs."""

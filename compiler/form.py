@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from karush.compiler import form_messages
-from karush.compiler.dependence import walk
-from karush.compiler.draft import Draft, dual_in, var_in
-from karush.compiler.model import Complementarity, Constraint, Expr, InSet, Relation, VarValue
+from karush.compiler.dependence import Dependence, First
+from karush.compiler.draft import Draft
+from karush.compiler.model import Complementarity, Constraint, DualValue, Expr, InSet, Relation, VarValue
 from karush.compiler.structure import entries
 from karush.compiler.symbols import PoisonSymbol
 from karush.dsl import ast
@@ -51,8 +51,9 @@ def _objective_and_vars(draft: Draft) -> None:
     if goal is None and not has_vars and listed is not None:
         context.report(form_messages.constraints_without_vars(listed))
         return
+    vars = First(VarValue)
     for constraint in draft.constraints:
-        if var_in(operands_of(constraint)) is None:
+        if vars.below(*operands_of(constraint)) is None:
             context.report(form_messages.constraint_without_vars(constraint))
 
 
@@ -65,8 +66,9 @@ def _duals(draft: Draft) -> None:
     """Multipliers are known after the solve: the problem itself may not contain them."""
     goals = [g.value for g in (draft.objective, draft.saddle) if g is not None]
     rows = [e for c in draft.constraints for e in operands_of(c)]
+    duals = First(DualValue)
     for part in (*goals, *rows):
-        inside = dual_in((part,))
+        inside = duals.below(part)
         if inside is not None:
             draft.context.report(form_messages.dual_in_problem(inside, part))
             return
@@ -115,10 +117,9 @@ def _is_equation(constraint: Constraint) -> bool:
 
 def _match(draft: Draft, unknowns: tuple[str, ...]) -> dict[str, Constraint]:
     """Unknown to equation: a largest matching by names, each equation with an unknown that occurs in it."""
+    dependence = Dependence()
     occurs = {
-        id(c): {e.name for e in walk(*operands_of(c)) if isinstance(e, VarValue)}
-        for c in draft.constraints
-        if _is_equation(c)
+        id(c): frozenset().union(*map(dependence.vars, operands_of(c))) for c in draft.constraints if _is_equation(c)
     }
     matched: dict[str, Constraint] = {}
 

@@ -42,9 +42,8 @@ class Sameness:
     def key(self, expr: Expr) -> int:
         """The key of an expression."""
         if expr not in self._keys:
-            for node in walk(expr):
-                if node not in self._keys:
-                    self._keys[node] = self._make(node)
+            for node in walk(expr, known=self._keys):
+                self._keys[node] = self._make(node)
         return self._keys[expr]
 
     def transposed(self, expr: Expr) -> int:
