@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from karush.solvers.active_set_rules import (
     CONTRADICTION,
@@ -36,6 +36,7 @@ from karush.solvers.active_set_rules import (
     longest_step,
     new_kind,
 )
+from karush.solvers.batched_loop import run_loop
 from karush.solvers.whitening import Whitened
 
 
@@ -48,6 +49,14 @@ class _Slots:
     kind: Array
     multiplier: Array
     row: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Data:
+    problem: Whitened
+    redundant: Array
+    max_iterations: Array
 
 
 @jax.tree_util.register_dataclass
@@ -91,27 +100,28 @@ def _updated(slots: _Slots, rates: Array, kernel: Array, direction: Array, pivot
     slot = jnp.where(step.drop, step.leaving, free)
     at = jnp.arange(kind.shape[0], dtype=jnp.int32) == slot
     row = K[slot]
-    # enter: v = σ ± |σ| e_slot with the sign that cannot cancel, β = 2/vᵀv
-    length = jnp.sqrt(pivot)
-    head = kernel[slot]
-    turn = jnp.where(head >= 0, length, -length)
+    # enter: v = σ ± |σ| e_slot with the sign that cannot cancel, β = 2/vᵀv; leave: ν is the row itself
     safe = jnp.where(pivot > 0, pivot, 1)
-    reflect = (kernel + jnp.where(at, turn, 0)) / (safe + jnp.abs(turn * head))
-    enter_first, enter_row = reflect, direction + turn * row
-    working = jnp.where(kind == IDLE, 0, rates / safe)
-    enter_second = jnp.where(at, -1 / jnp.where(turn == 0, 1, turn) - 1 / safe, working)
-    # leave
+    length = jnp.where(kernel[slot] >= 0, jnp.sqrt(safe), -jnp.sqrt(safe))
     square = row @ row
     square = jnp.where(square > 0, square, 1)
-    leave_first = jnp.where(at, 1 - 1 / jnp.sqrt(square), (K @ row) / square)
-    first = jnp.where(step.drop, leave_first, enter_first)
-    second = jnp.where(step.drop, 0, enter_second)
-    against = jnp.where(step.drop, row, enter_row)
-    updated = K - first[:, None] * against[None, :] - second[:, None] * direction[None, :]
-    return jnp.where(step.stuck, K, updated), slot
+    entered = kernel + jnp.where(at, length, 0), direction + length * row, safe + jnp.abs(length * kernel[slot])
+    left = jnp.where(at, square - jnp.sqrt(square), K @ row), row, square
+    column, against, weight = (jnp.where(step.drop, a, b) for a, b in zip(left, entered, strict=True))
+    divisor = jnp.where(step.stuck, jnp.inf, jnp.sqrt(weight))
+    column, against = column / divisor, against / divisor
+    second = jnp.where(at, -1 - length, jnp.where(kind == IDLE, 0, rates))
+    second = second / jnp.where(step.stuck | step.drop, jnp.inf, safe)
+    updated = K - column[:, None] * against[None, :] - second[:, None] * direction[None, :]
+    return updated, slot
 
 
-def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
+def _is_running(data: _Data, state: _State) -> Array:
+    return (state.outcome == RUNNING) & (state.count < data.max_iterations)
+
+
+def _turn(data: _Data, state: _State) -> _State:
+    problem = data.problem
     entering, slots = state.entering, state.slots
     k, sign = entering.row, entering.sign
     rates = slots.basis @ problem.rows[k]
@@ -121,7 +131,7 @@ def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
     regular = pivot > pivot_tolerance(pivot.dtype)
     step = longest_step(slots.multiplier, sign * rates, slots.kind, entering.violation, pivot, regular)
     signed = sign * step.length
-    ignore = step.stuck & (entering.violation <= redundant[k])
+    ignore = step.stuck & (entering.violation <= data.redundant[k])
     outcome = jnp.where(step.stuck & ~ignore, CONTRADICTION, RUNNING)
 
     basis, slot = _updated(slots, rates, kernel, direction, pivot, step)
@@ -164,11 +174,7 @@ def run(problem: Whitened, redundant: Array, max_iterations: Array) -> PrimalEnd
     start = _State(
         jnp.zeros((), jnp.int32), slots, u, idle, jnp.zeros(k, jnp.int32), jnp.zeros((), u.dtype), entering, outcome
     )
-    end = lax.while_loop(
-        lambda state: (state.outcome == RUNNING) & (state.count < max_iterations),
-        lambda state: _turn(problem, redundant, state),
-        start,
-    )
+    end = run_loop(_is_running, _turn, _Data(problem, redundant, max_iterations), start)
     working = is_working(end.kind)
     pseudo_inverse = jnp.where(working[:, None], end.slots.basis[end.slot], 0)
     null_basis = jnp.where((end.slots.kind == IDLE)[:, None], end.slots.basis, 0)

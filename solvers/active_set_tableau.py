@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from karush.solvers.active_set_rules import (
     CONTRADICTION,
@@ -34,7 +34,16 @@ from karush.solvers.active_set_rules import (
     longest_step,
     new_kind,
 )
+from karush.solvers.batched_loop import run_loop
 from karush.solvers.whitening import Whitened
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Data:
+    problem: Whitened
+    redundant: Array
+    max_iterations: Array
 
 
 @jax.tree_util.register_dataclass
@@ -73,7 +82,12 @@ def pivot_tolerance(dtype: jnp.dtype) -> float:
     return float(jnp.finfo(dtype).eps) ** 0.7
 
 
-def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
+def _is_running(data: _Data, state: _State) -> Array:
+    return (state.outcome == RUNNING) & (state.count < data.max_iterations)
+
+
+def _turn(data: _Data, state: _State) -> _State:
+    problem = data.problem
     entering, kind, T, diagonal = state.entering, state.kind, state.table, state.diagonal
     k = entering.row
     numbers = jnp.arange(kind.shape[0], dtype=jnp.int32)
@@ -87,7 +101,7 @@ def _turn(problem: Whitened, redundant: Array, state: _State) -> _State:
         regular = regular & (jnp.sum(working) < dimension)
     step = longest_step(state.multiplier, entering.sign * column, kind, entering.violation, pivot, regular)
     signed = entering.sign * step.length
-    ignore = step.stuck & (entering.violation <= redundant[k])
+    ignore = step.stuck & (entering.violation <= data.redundant[k])
     outcome = jnp.where(step.stuck & ~ignore, CONTRADICTION, RUNNING)
 
     p = jnp.where(step.drop, step.leaving, k)
@@ -127,11 +141,7 @@ def run(problem: Whitened, redundant: Array, max_iterations: Array) -> TableauEn
     entering = choose(problem, value, idle, diagonal)
     outcome = jnp.where(entering.found & problem.sound, RUNNING, OPTIMAL).astype(jnp.int32)
     start = _State(jnp.zeros((), jnp.int32), gram, diagonal, value, idle, idle, entering, outcome)
-    end = lax.while_loop(
-        lambda state: (state.outcome == RUNNING) & (state.count < max_iterations),
-        lambda state: _turn(problem, redundant, state),
-        start,
-    )
+    end = run_loop(_is_running, _turn, _Data(problem, redundant, max_iterations), start)
     working = is_working(end.kind)
     k = end.entering.row
     at_k = jnp.arange(value.shape[0], dtype=jnp.int32) == k
