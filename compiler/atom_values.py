@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from karush.compiler.arguments import bind_sizes, bound_scope
-from karush.compiler.atoms import callee_of
-from karush.compiler.context import Block, Context, Session
+from collections.abc import Mapping
+
 from karush.compiler.evaluate import Atoms, Implementation
-from karush.compiler.expressions import resolve_expression
+from karush.compiler.graph import bound_context
 from karush.compiler.library import Library
 from karush.compiler.model import Apply, Expr
-from karush.compiler.records import resolve_record
-from karush.compiler.symbols import Scope
-from karush.stdlib.primitives.table import PRIMITIVES
+from karush.stdlib.primitives.table import primitive
 
 
 class AtomValueError(Exception):
     """An atom whose declaration gives no value for these arguments: an internal error."""
 
 
-def atoms_of(library: Library) -> Atoms:
-    """The atoms of a library, each expansion made once for a node."""
+def atoms_of(library: Library, ties: Mapping[str, float] | None = None) -> Atoms:
+    """The atoms of a library, each expansion made once for a node.
+
+    ``ties`` maps an atom to the element of its derivative at a tie, as ``derivative rule(relu = 0.5)`` states it.
+    """
     kept: dict[Apply, Expr] = {}
 
     def expand(node: Apply) -> Expr:
@@ -27,13 +27,19 @@ def atoms_of(library: Library) -> Atoms:
             kept[node] = expand_value(library, node)
         return kept[node]
 
-    def primitive(name: str) -> Implementation | None:
+    def implementation(name: str) -> Implementation | None:
         atom = library.atom(name)
         if atom is None:
             raise AtomValueError(name)
-        return None if atom.primitive is None else PRIMITIVES[atom.primitive]
+        return None if atom.primitive is None else primitive(atom.primitive)
 
-    return Atoms(primitive, expand)
+    tied = {}
+    for name, tie in (ties or {}).items():
+        atom = library.atom(name)
+        if atom is None or atom.primitive is None:
+            raise AtomValueError(name)
+        tied[name] = primitive(atom.primitive, tie)
+    return Atoms(implementation, expand, tied)
 
 
 def expand_value(library: Library, node: Apply) -> Expr:
@@ -41,14 +47,9 @@ def expand_value(library: Library, node: Apply) -> Expr:
     atom = library.atom(node.atom)
     if atom is None or atom.value is None:
         raise AtomValueError(node.atom)
-    session = Session(library, resolve_expression, resolve_record)
-    context = Context(session, Scope(None, kind="library"), Block())
-    callee = callee_of(atom)
-    values = dict(zip((p.name for p in atom.params), node.arguments, strict=True))
-    sizes = bind_sizes(context, atom.declaration, callee, values)
-    if sizes is None:
-        raise AtomValueError(node.atom)
-    value = context.within(bound_scope(callee, values, sizes)).expression(atom.value)
-    if session.findings:
-        raise AtomValueError(f"{node.atom}: {[finding.message for finding in session.findings]}")
+    context = bound_context(library, atom, node.arguments)
+    value = context.expression(atom.value)
+    findings = context.session.findings
+    if findings:
+        raise AtomValueError(f"{node.atom}: {[finding.message for finding in findings]}")
     return value

@@ -7,7 +7,7 @@ becomes a vmap (evaluate_clauses.py): nothing here loops over the length of a di
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
@@ -43,11 +43,18 @@ class Atoms:
     """How atoms are computed: a JAX function for a primitive, else an expression in the arguments.
 
     ``primitive(name)`` is the function of an atom whose value is a primitive, or None; ``expand(node)`` is the
-    expression that the declaration gives as the value of an application.
+    expression that the declaration gives as the value of an application; ``tied`` are the functions of atoms whose
+    element at a tie the file states.
     """
 
     primitive: Callable[[str], Implementation | None]
     expand: Expansion
+    tied: Mapping[str, Implementation] = field(default_factory=dict)
+
+    def function(self, name: str, kind: Kind = Kind.REAL) -> Implementation | None:
+        """The function of an operator or of an atom; None where its value is an expression. Integers have no ties."""
+        tied = self.tied.get(name) if kind is Kind.REAL else None
+        return tied or OPERATORS.get(name) or self.primitive(name)
 
 
 class UnsupportedExpressionError(Exception):
@@ -136,8 +143,7 @@ class Evaluator:
         return self.apply(expr, [self._argument(a, expr, scope) for a in arguments], scope)
 
     def _has_function(self, expr: Apply) -> bool:
-        known = expr.atom in OPERATORS or expr.atom in ("zeros", "ones", "eye", "reshape")
-        return known or self.atoms.primitive(expr.atom) is not None
+        return expr.atom in ("zeros", "ones", "eye", "reshape") or self.atoms.function(expr.atom) is not None
 
     def apply(self, expr: Apply, arguments: Sequence[Any], scope: Scope) -> Any:
         """The atom of an application at these values of its arguments."""
@@ -153,7 +159,7 @@ class Evaluator:
                 return jnp.eye(shape[0], dtype=dtype)
             case "reshape":
                 return jnp.reshape(arguments[0], shape)
-        function = OPERATORS.get(expr.atom) or self.atoms.primitive(expr.atom)
+        function = self.atoms.function(expr.atom, expr.kind)
         if function is None:
             raise UnsupportedExpressionError(expr.atom)
         if scope.guards and not self._harmless(expr, scope):
@@ -205,9 +211,7 @@ def flattened(expr: Apply) -> tuple[Expr, ...]:
     return tuple(parts)
 
 
-def evaluate(
-    expr: Expr, inputs: Inputs, atoms: Atoms, dependence: Dependence | None = None
-) -> Array:
+def evaluate(expr: Expr, inputs: Inputs, atoms: Atoms, dependence: Dependence | None = None) -> Array:
     """The value of one expression without free binders, as an array of its shape."""
     evaluator = Evaluator(atoms)
     return evaluator.array(expr, evaluator.top(inputs, dependence))

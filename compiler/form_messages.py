@@ -272,12 +272,18 @@ def option_value(option: ast.Argument, wanted: str) -> Diagnostic:
     return error("E0607", f"the value of `{option.name}` is not fixed", (label,), "options do not depend on the data")
 
 
-def rule_of_unknown_atom(option: ast.Argument, context: Context) -> Diagnostic:
-    """E0607: ``derivative rule(name = …)`` with a name of no atom."""
+def rule_of_unknown_atom(option: ast.Argument, tied: Sequence[str]) -> Diagnostic:
+    """E0607: ``derivative rule(name = …)`` with a name of no atom; ``tied`` are the atoms that have a tie."""
     name = option.name or ""
-    meant = nearest(name, sorted(context.session.library.atom_names()))
+    meant = nearest(name, tied)
     fix = f"did you mean `{meant}`?" if meant else "name an atom: `derivative rule(relu = 0.5)`"
     return error("E0607", f"there is no atom `{name}`" if name else "a rule names an atom", (Label(option.span),), fix)
+
+
+def rule_without_tie(option: ast.Argument, tied: Sequence[str]) -> Diagnostic:
+    """E0607: ``derivative rule(name = …)`` with an atom that has no tie to choose at."""
+    fix = f"atoms with one: {listed(tied)}"
+    return error("E0607", f"`{option.name}` has no tie whose derivative can be chosen", (Label(option.span),), fix)
 
 
 # ---------------------------------------------------------------- imports and what is to come

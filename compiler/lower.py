@@ -40,7 +40,7 @@ def lower(
     ``dims`` maps every dim to its size, a number or a symbolic dimension of ``jax.export``. ``library`` is the one
     that the model was resolved with. The caller keeps what this returns: every call makes a new function.
     """
-    evaluator = Evaluator(atoms_of(library))
+    evaluator = Evaluator(atoms_of(library, model.rules))
     dependence = Dependence()
     written = reduce_sets(model)
     bounding = bounding_params(model)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from karush.compiler import form_messages
 from karush.compiler.context import Context
+from karush.compiler.library import Library
 from karush.compiler.model import Choice
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
+from karush.stdlib.primitive_names import TIED
 
 OptionValue = float | int | bool | str
 
@@ -54,6 +56,10 @@ DERIVATIVES: Mapping[str, tuple[str, ...]] = {
 """Methods of differentiation with their options."""
 
 
+OF_TWO = {"max": "maximum", "min": "minimum"}
+"""What ``max(a, b)`` and ``min(a, b)`` are called as atoms; of a whole array the ties are shared alike."""
+
+
 def resolve_using(context: Context, node: ast.Using) -> Choice | None:
     """``using ipm(tol = 1e-8)``."""
     if node.name not in SOLVERS:
@@ -88,17 +94,28 @@ def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
 def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float]:
     """``derivative rule(relu = 0.5)``: atom to the element of its derivative at a tie."""
     rules: dict[str, float] = {}
+    library = context.session.library
     for option in node.options:
         value = constant_value(option.value)
-        if option.name is None or context.session.library.atom(option.name) is None:
-            context.report(form_messages.rule_of_unknown_atom(option, context))
+        name = OF_TWO.get(option.name or "", option.name or "")
+        atom = library.atom(name)
+        if atom is None:
+            context.report(form_messages.rule_of_unknown_atom(option, tied_atoms(library)))
+        elif atom.primitive not in TIED:
+            context.report(form_messages.rule_without_tie(option, tied_atoms(library)))
         elif isinstance(value, (bool, str)) or value is None:
             context.report(form_messages.option_value(option, "a number"))
-        elif option.name in rules:
+        elif name in rules:
             context.report(form_messages.option_twice(option))
         else:
-            rules[option.name] = float(value)
+            rules[name] = float(value)
     return rules
+
+
+def tied_atoms(library: Library) -> list[str]:
+    """The atoms whose element at a tie can be stated."""
+    found = ((name, library.atom(name)) for name in sorted(library.atom_names()))
+    return [name for name, atom in found if atom is not None and atom.primitive in TIED]
 
 
 def _options(

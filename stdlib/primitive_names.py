@@ -1,0 +1,22 @@
+"""Names of the primitives, for checking without loading them: what they compute is said in ``primitives``."""
+
+from __future__ import annotations
+
+from karush.stdlib.shape import SHAPE_RULES
+
+_ELEMENTWISE = """
+    exp expm1 sin cos tan sinh cosh tanh atan square sqrt log log1p asin acos atan2 xlogx entropy rel_entr kl_div
+    inv_pos sigmoid softplus elu gelu silu poisson_nll bernoulli_nll abs relu neg_part leaky_relu maximum minimum clip
+    sign floor ceil round"""
+
+ELEMENTWISE = frozenset(_ELEMENTWISE.split())
+"""Primitives that are taken entry by entry."""
+
+STRUCTURE = frozenset({"matmul", "transpose", "concat", "stack"})
+"""Operators that have a shape rule and are no primitives of atoms."""
+
+PRIMITIVE_NAMES = ELEMENTWISE | (frozenset(SHAPE_RULES) - STRUCTURE)
+"""What may stand after ``value = primitive``."""
+
+TIED = frozenset({"abs", "relu", "neg_part", "maximum", "minimum"})
+"""Primitives whose element at the tie can be stated: ``derivative rule(relu = 0.5)``."""

@@ -1,0 +1,117 @@
+"""Atoms that a file declares run and differentiate; ties are taken as ``derivative rule(…)`` says."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import karush
+from karush.compiler.analyse import analyse_text
+from karush.stdlib.primitive_names import PRIMITIVE_NAMES, TIED
+from karush.stdlib.primitives.piecewise import TIES
+from karush.stdlib.primitives.table import PRIMITIVES
+
+PICK = """dim m
+atom pick(x[m], i in index(m)) {
+  value = x[i]
+  affine in x
+}
+param x[m], k in index(m)
+let y = pick(x, k)^2 + sum(i * pick(x, i) for i in m)
+"""
+
+SOFT = """dim n
+atom soft(x, width in pos) {
+  value = x^2 / (2 * width)
+  convex in x
+  rule x = x / width
+}
+param a[n]
+let y = sum(soft(a, 2))
+"""
+
+CENTRE = """dim n
+atom spread(x[n]) {
+  value = sum(abs(x))
+  convex in x
+  graph {
+    var t[n]
+    minimize sum(t)
+    subject to
+      -t <= x <= t
+  }
+}
+param a[n]
+var z
+minimize spread(a - z) + 0.25 * z
+"""
+
+
+def test_a_value_may_index_by_an_argument():
+    """A param as the index, and a binder."""
+    model = karush.loads(PICK)
+    x = jnp.array([1.0, 2.0, 4.0])
+    assert model(x=x, k=2).y == 16 + 2 + 8
+    slope = jax.grad(lambda x: model(x=x, k=2).y)(x)
+    np.testing.assert_allclose(slope, [0.0, 1.0, 2.0 + 8.0])
+
+
+def test_an_elementwise_atom_differentiates():
+    """Of an array, entry by entry."""
+    model = karush.loads(SOFT)
+    a = jnp.array([1.0, -3.0])
+    assert model(a=a).y == 2.5
+    np.testing.assert_allclose(jax.grad(lambda a: model(a=a).y)(a), a / 2)
+
+
+def test_an_atom_with_a_graph_is_minimized():
+    """The median of five numbers, pulled by less than what moves it."""
+    model = karush.loads(CENTRE)
+    a = jnp.array([5.0, 1.0, 2.0, 9.0, 3.0])
+    solution = model(a=a)
+    np.testing.assert_allclose(solution.z, 3.0, atol=1e-6)
+    np.testing.assert_allclose(jax.grad(lambda a: model(a=a).z)(a), [0, 0, 0, 0, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "rule, value, slope",
+    [
+        ("", "relu(a)", 0.0),
+        ("derivative rule(relu = 0.5)\n", "relu(a)", 0.5),
+        ("derivative rule(relu = 0.5)\n", "sum([relu(a), 1])", 0.5),
+        ("derivative rule(relu = 0.5)\n", "pos_part(a)", 0.0),
+        ("derivative rule(abs = -1)\n", "abs(a)", -1.0),
+        ("", "max(a, 0)", 0.5),
+        ("derivative rule(max = 1)\n", "max(a, 0)", 1.0),
+        ("derivative rule(min = 0.25)\n", "min(a, 0)", 0.25),
+    ],
+)
+def test_the_element_at_a_tie_is_that_of_the_file(rule, value, slope):
+    """By default the one of least norm."""
+    model = karush.loads(f"param a\nlet y = {value}\n{rule}")
+    assert jax.grad(lambda a: model(a=a).y)(0.0) == slope
+    assert jax.jvp(lambda a: model(a=a).y, (0.0,), (1.0,))[1] == slope
+
+
+def test_whole_numbers_stay_whole_beside_a_rule():
+    """An index that is a maximum is no less an index."""
+    text = "dim m\nparam x[m], k in index(m)\nlet y = x[max(k, 0)]\nderivative rule(max = 1)\n"
+    assert karush.loads(text)(x=jnp.array([1.0, 2.0]), k=1).y == 2.0
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [("rlu", "there is no atom `rlu`"), ("huber", "`huber` has no tie whose derivative can be chosen")],
+)
+def test_a_rule_names_an_atom_with_a_tie(name, said):
+    """Anything else is refused, with a proposal."""
+    analysis = analyse_text(f"param a\nlet y = relu(a)\nderivative rule({name} = 0.5)\n")
+    (finding,) = analysis.diagnostics
+    assert (finding.code, finding.message) == ("E0607", said)
+    assert "relu" in finding.fixes[0].message
+
+
+def test_the_names_of_primitives_are_those_of_the_table():
+    """What checking knows by name is what runs."""
+    assert set(PRIMITIVES) == PRIMITIVE_NAMES
+    assert set(TIES) == TIED
