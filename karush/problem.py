@@ -191,10 +191,10 @@ class Problem:
         return f"{kind} {self.model.name}({', '.join(self.model.params)}) -> {', '.join(outputs(self.model))}"
 
 
-def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> Any:
-    """A checked value as a NumPy array of the type that the program takes, so that equal shapes never retrace."""
+def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> jax.Array:
+    """A checked value as a JAX array of the type that the program takes, so that equal shapes never retrace."""
     real = model.params[name].kind is Kind.REAL
-    return np.asarray(value, compiled.dtype) if real else np.asarray(value)
+    return jnp.asarray(value, compiled.dtype if real else None)
 
 
 def as_result(model: Model, outcome: Outcome) -> Result:
