@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from karush.compiler import shape_messages
 from karush.compiler.arguments import bind_arguments, bind_sizes, bound_scope, check_index_arguments
@@ -12,12 +12,7 @@ from karush.compiler.operators import common_shape, is_number
 from karush.compiler.symbols import Callee, Poison, Scope, poison
 from karush.dsl import ast
 from karush.stdlib.atom import Atom
-from karush.stdlib.shape import SCALAR, Shape, Size
-
-ONE = Size.constant(1)
-
-WHOLE_ARRAY = frozenset({"sum", "mean", "prod", "max", "min", "sumsq"})
-"""Primitives that take an array of any rank to a scalar."""
+from karush.stdlib.shape import OPEN_RANK, SHAPE_RULES, Shape, ShapeError, result_shape
 
 INTEGER_RESULT = frozenset({"sum", "prod", "max", "min", "abs", "sign", "maximum", "minimum", "square", "relu"})
 """Atoms that take whole numbers to whole numbers."""
@@ -30,7 +25,8 @@ def callee_of(atom: Atom) -> Callee:
 
 def has_shape_rule(atom: Atom) -> bool:
     """Whether the atom's primitive says which shapes it takes where the header says nothing."""
-    return atom.primitive in WHOLE_ARRAY or atom.primitive in _ANY_RANK
+    unsized = all(p.sizes is None for p in atom.params)
+    return atom.primitive in SHAPE_RULES and (unsized or atom.primitive in OPEN_RANK)
 
 
 def is_elementwise(atom: Atom) -> bool:
@@ -71,57 +67,13 @@ def _kind(atom: Atom, arguments: tuple[Expr, ...]) -> Kind:
 def _result_shape(
     context: Context, node: ast.Expr, atom: Atom, arguments: tuple[Expr, ...], scope: Scope
 ) -> Shape | None:
-    if atom.primitive in WHOLE_ARRAY:
-        return SCALAR
-    if atom.primitive in _ANY_RANK:
-        shape = _ANY_RANK[atom.primitive](*(a.shape for a in arguments))
-        if shape is None:
-            context.report(shape_messages.primitive_shape(node, atom.name, arguments))
-        return shape
-    if all(p.sizes is None for p in atom.params):
-        return common_shape(context, node, arguments)
-    if atom.value is not None:
+    if atom.value is not None and any(p.sizes is not None for p in atom.params):
         value = context.within(scope).expression(atom.value)
         return None if isinstance(value, Poison) else value.shape
-    rule = _SIZED.get(atom.primitive or "")
-    return rule(*(a.shape for a in arguments)) if rule is not None else SCALAR
-
-
-# ---------------------------------------------------------------- shapes of primitives
-
-
-def _diag(x: Shape) -> Shape | None:
-    if len(x) == 1:
-        return (x[0], x[0])
-    return x[:1] if len(x) == 2 and x[0] == x[1] else None
-
-
-def _vec(x: Shape) -> Shape:
-    count = ONE
-    for size in x:
-        count = count * size
-    return (count,)
-
-
-def _solve(a: Shape, b: Shape) -> Shape | None:
-    return b if len(b) in (1, 2) and b[0] == a[0] else None
-
-
-_ANY_RANK: dict[str, Callable[..., Shape | None]] = {"diag": _diag, "vec": _vec, "solve": _solve}
-"""Shape rules of primitives whose header leaves the rank of an argument open."""
-
-
-def _first(x: Shape, *rest: Shape) -> Shape:
-    return x
-
-
-_SIZED: dict[str, Callable[..., Shape]] = {
-    "inv": _first,
-    "cholesky": _first,
-    "softmax": _first,
-    "sort": _first,
-    "cumsum": _first,
-    "diff": lambda x: (x[0] - ONE,),
-    "kron": lambda a, b: (a[0] * b[0], a[1] * b[1]),
-}
-"""Shapes of results that are no scalars, for primitives whose header gives all sizes."""
+    if atom.primitive is None or atom.primitive not in SHAPE_RULES:
+        return common_shape(context, node, arguments)
+    shape = result_shape(atom.primitive, tuple(a.shape for a in arguments))
+    if isinstance(shape, ShapeError):
+        context.report(shape_messages.primitive_shape(node, atom.name, arguments, shape))
+        return None
+    return shape

@@ -11,7 +11,7 @@ from karush.compiler.wording import article, error, short, signature
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Span
-from karush.stdlib.shape import Shape, Size, show_shape
+from karush.stdlib.shape import Shape, ShapeError, Size, show_shape
 
 Places = Mapping[Expr, Span]
 
@@ -235,13 +235,12 @@ def argument_sizes(
     return error("E0301", f"sizes do not match in `{callee.name}`", (label,), fix)
 
 
-def primitive_shape(node: ast.Node, name: str, arguments: tuple[Expr, ...]) -> Diagnostic:
+def primitive_shape(node: ast.Node, name: str, arguments: tuple[Expr, ...], wrong: ShapeError) -> Diagnostic:
     """E0304."""
     shapes = ", ".join(show_shape(a.shape) for a in arguments)
     takes = {"diag": "a vector or a square matrix", "solve": "a square matrix and a vector or matrix with as many rows"}
-    return error(
-        "E0304", f"`{name}` takes {takes.get(name, 'other shapes')}", (Label(node.span, shapes),), "compare the shapes"
-    )
+    said = f"`{name}` takes {takes[name]}" if name in takes else f"`{name}` does not fit: {wrong.message}"
+    return error("E0304", said, (Label(node.span, shapes),), "compare the shapes")
 
 
 def set_argument_shape(node: ast.Expr, set_name: str, name: str, value: Expr, shape: Shape) -> Diagnostic:

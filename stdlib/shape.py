@@ -186,10 +186,10 @@ def stack(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
     return (Size.constant(len(shapes)), *shapes[0])
 
 
-def _square(name: str, shape: Shape) -> ShapeError | None:
+def _square(shape: Shape) -> ShapeError | None:
     if len(shape) == 2 and shape[0] == shape[1]:
         return None
-    return ShapeError(f"`{name}` takes a square matrix, not {show_shape(shape)}")
+    return ShapeError(f"a square matrix is needed, not {show_shape(shape)}")
 
 
 def diag(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
@@ -197,17 +197,17 @@ def diag(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
     (shape,) = shapes
     if len(shape) == 1:
         return shape * 2
-    return _square("diag", shape) or shape[:1]
+    return _square(shape) or shape[:1]
 
 
 def square_to_scalar(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
     """``[n, n]`` to a scalar."""
-    return _square("the function", shapes[0]) or SCALAR
+    return _square(shapes[0]) or SCALAR
 
 
 def square_to_square(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
     """``[n, n]`` to ``[n, n]``."""
-    return _square("the function", shapes[0]) or shapes[0]
+    return _square(shapes[0]) or shapes[0]
 
 
 def vector_to_vector(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
@@ -225,7 +225,7 @@ def diff(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
 def solve(shapes: tuple[Shape, ...]) -> Shape | ShapeError:
     """``[n, n]`` with ``[n]`` or ``[n, p]``."""
     matrix, right = shapes
-    wrong = _square("solve", matrix)
+    wrong = _square(matrix)
     if wrong:
         return wrong
     if len(right) not in (1, 2) or right[0] != matrix[0]:
@@ -263,6 +263,10 @@ SHAPE_RULES: Mapping[str, ShapeRule] = {
     "diag": diag, "matmul": matmul, "transpose": transpose, "concat": concat, "stack": stack,
 }  # fmt: skip
 """Shape rule of every primitive that is not elementwise, by the name of the primitive."""
+
+
+OPEN_RANK = frozenset({"solve"})
+"""Primitives of which an argument without sizes has any rank also beside arguments with sizes; else it is a scalar."""
 
 
 def result_shape(primitive: str, shapes: tuple[Shape, ...]) -> Shape | ShapeError:

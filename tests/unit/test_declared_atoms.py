@@ -10,6 +10,7 @@ from karush.compiler.analyse import analyse_text
 from karush.stdlib.primitive_names import PRIMITIVE_NAMES, TIED
 from karush.stdlib.primitives.piecewise import TIES
 from karush.stdlib.primitives.table import PRIMITIVES
+from karush.stdlib.shape import show_shape
 
 PICK = """dim m
 atom pick(x[m], i in index(m)) {
@@ -115,3 +116,29 @@ def test_the_names_of_primitives_are_those_of_the_table():
     """What checking knows by name is what runs."""
     assert set(PRIMITIVES) == PRIMITIVE_NAMES
     assert set(TIES) == TIED
+
+
+@pytest.mark.parametrize(
+    "header, primitive, call, shape",
+    [
+        ("x", "norm1", "f(v)", "a scalar"),
+        ("x", "cumsum", "f(v)", "[n]"),
+        ("x[n]", "exp", "f(v)", "[n]"),
+        ("x[n]", "diff", "f(v)", "[n - 1]"),
+        ("x", "trace", "f(A)", "a scalar"),
+        ("A[n, n], b", "solve", "f(A, A)", "[n, n]"),
+    ],
+)
+def test_a_primitive_has_the_shape_of_its_rule(header, primitive, call, shape):
+    """Whatever the header of a file's own atom leaves open."""
+    text = f'dim n\natom f({header}) {{ value = primitive "{primitive}" }}\nparam v[n], A[n, n]\nlet y = {call}\n'
+    analysis = analyse_text(text)
+    assert analysis.diagnostics == ()
+    assert show_shape(analysis.model.lets["y"].shape) == shape
+
+
+def test_a_primitive_refuses_what_its_rule_refuses():
+    """The trace of a vector."""
+    analysis = analyse_text('dim n\natom f(x) { value = primitive "trace" }\nparam v[n]\nlet y = f(v)\n')
+    (finding,) = analysis.diagnostics
+    assert (finding.code, finding.message) == ("E0304", "`f` does not fit: a square matrix is needed, not [n]")
