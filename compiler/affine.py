@@ -31,6 +31,7 @@ from karush.compiler.affine_blocks import (
 from karush.compiler.evaluate import Evaluator
 from karush.compiler.evaluate_operators import divide, is_number
 from karush.compiler.indexing import take
+from karush.compiler.linearity import LINEAR_ATOMS
 from karush.compiler.model import Apply, Comprehension, Expr, Named, Subscript, VarValue
 from karush.compiler.scope import Scope
 
@@ -42,12 +43,6 @@ class Affine:
 
     constant: Any
     blocks: Mapping[str, Block]
-
-
-_LINEAR = "transpose concat stack diag reshape sum mean cumsum diff trace vec kron"
-
-LINEAR_ATOMS = frozenset(_LINEAR.split())
-"""Atoms that are linear in all arguments jointly, or in each with the others constant."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ def lower(
         form = Template(
             reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__
         )
-        strongly_convex = is_strongly_convex(reduced.model, facts)
+        strongly_convex = is_strongly_convex(reduced.model, facts, dependence)
     return Compiled(
         written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex
     )

@@ -16,40 +16,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.affine import LINEAR_ATOMS, AffineForms
+from karush.compiler.affine import AffineForms
 from karush.compiler.affine_blocks import size_of
 from karush.compiler.evaluate_operators import divide, is_number
 from karush.compiler.gram import Pair, Parts, Slope, times
-from karush.compiler.model import Apply, Comprehension, Constant, Expr, Named, Reduce, Subscript, VarValue
+from karush.compiler.linearity import is_affine
+from karush.compiler.model import Apply, Comprehension, Constant, Expr, Named, Reduce
 from karush.compiler.scope import Scope
 from karush.compiler.terms import Linear, Product, Term, localised, multiplied
 
 Sizes = tuple[Any, ...]
-
-
-def is_affine(expr: Expr, scope: Scope) -> bool:
-    """Is the expression affine in the vars by its form alone?"""
-    varies = scope.dependence.vars
-    if not varies(expr) or isinstance(expr, VarValue):
-        return True
-    match expr:
-        case Named(value=part) | Subscript(value=part) | Comprehension(body=part):
-            return is_affine(part, scope)
-        case Reduce(operator="sum" | "mean", body=part):
-            return is_affine(part, scope) and not (expr.condition and varies(expr.condition))
-        case Apply(atom="add" | "subtract" | "negate"):
-            return all(is_affine(a, scope) for a in expr.arguments)
-        case Apply(atom="multiply" | "matmul" | "kron", arguments=(left, right)):
-            constant = not varies(left) or not varies(right)
-            return constant and is_affine(left, scope) and is_affine(right, scope)
-        case Apply(atom="divide", arguments=(dividend, divisor)):
-            return not varies(divisor) and is_affine(dividend, scope)
-        case Apply(atom="if", arguments=(condition, *branches)):
-            return not varies(condition) and all(is_affine(b, scope) for b in branches)
-        case Apply():
-            return expr.atom in LINEAR_ATOMS and all(is_affine(a, scope) for a in expr.arguments)
-        case _:
-            return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +38,7 @@ class QuadraticTerms:
     def collect(self, expr: Expr, weight: Any, scope: Scope) -> list[Term]:
         """The terms of Σ weight · expr; the weight has the expression's shape, or is a scalar for all entries."""
         shape = scope.inputs.shape(expr.shape)
-        if is_affine(expr, scope) or self.affine(expr):
+        if is_affine(expr, scope.dependence) or self.affine(expr):
             return [Linear(weight, self.forms.form(expr, scope), shape)]
         match expr:
             case Named():
@@ -147,7 +123,7 @@ class QuadraticTerms:
         return self._part(varying, weight, shape, scope)
 
     def _product(self, left: Expr, right: Expr, weight: Any, shape: Sizes, scope: Scope) -> list[Term]:
-        if not (is_affine(left, scope) and is_affine(right, scope)):
+        if not (is_affine(left, scope.dependence) and is_affine(right, scope.dependence)):
             whole = Apply("multiply", (left, right), shape=left.shape or right.shape, span=left.span)
             return [self._differentiated(whole, weight, scope)]
         dtype = scope.inputs.dtype
@@ -158,7 +134,7 @@ class QuadraticTerms:
         return [Product(weight, a, None if left is right else b, shape)]
 
     def _square(self, base: Expr, weight: Any, scope: Scope) -> list[Term]:
-        if not (is_affine(base, scope) or self.affine(base)):
+        if not (is_affine(base, scope.dependence) or self.affine(base)):
             square = Apply("multiply", (base, base), shape=base.shape, span=base.span)
             return [self._differentiated(square, weight, scope)]
         return [Product(weight, self.forms.form(base, scope), None, scope.inputs.shape(base.shape))]

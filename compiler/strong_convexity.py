@@ -1,80 +1,114 @@
-"""Is the quadratic term of an objective known to be positive definite in every var?"""
+"""Is the quadratic term of an objective known to be positive definite, or known to be singular?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from karush.compiler.dependence import Dependence
 from karush.compiler.fact import Fact
+from karush.compiler.linearity import is_affine
 from karush.compiler.model import Apply, Constant, Expr, Model, Named, VarValue
 
 
-def is_strongly_convex(model: Model, facts: Mapping[Expr, Fact]) -> bool | None:
-    """True where each var has a positive definite quadratic term of its own; None where that is not seen.
+def is_strongly_convex(model: Model, facts: Mapping[Expr, Fact], dependence: Dependence) -> bool | None:
+    """True where each var has a positive definite quadratic term of its own, False where a var has none at all.
 
-    ``model`` is a convex problem; ``facts`` may lack nodes that a reduction made.
+    None where neither is seen. ``model`` is a convex problem; ``facts`` may lack nodes that a reduction made.
     """
     if model.objective is None:
         return None
+    terms = _Terms(facts, dependence)
     sign = -1 if model.objective.sense == "maximize" else 1
-    found = set(_vars_with_definite_term(model.objective.value, sign, facts))
-    return True if found >= model.vars.keys() else None
+    if set(terms.definite(model.objective.value, sign)) >= model.vars.keys():
+        return True
+    curved = frozenset().union(*(dependence.vars(term) for term in terms.curved(model.objective.value)))
+    return None if curved >= model.vars.keys() else False
 
 
-def _vars_with_definite_term(expr: Expr, sign: int, facts: Mapping[Expr, Fact]) -> Iterator[str]:
-    """Names x of the terms ± c xᵀPx of a sum with a positive definite P and the sign that makes them convex."""
-    match expr:
-        case Named():
-            yield from _vars_with_definite_term(expr.value, sign, facts)
-        case Apply(atom="add" | "subtract", arguments=(left, right)):
-            yield from _vars_with_definite_term(left, sign, facts)
-            yield from _vars_with_definite_term(right, -sign if expr.atom == "subtract" else sign, facts)
-        case Apply(atom="negate", arguments=(argument,)):
-            yield from _vars_with_definite_term(argument, -sign, facts)
-        case Apply(atom="multiply" | "divide", arguments=(left, right)):
-            for part, other in ((left, right), (right, left))[: 1 if expr.atom == "divide" else 2]:
-                factor = _sign_of(other, facts)
-                if factor:
-                    yield from _vars_with_definite_term(part, sign * factor, facts)
-        case _ if sign > 0:
-            yield from _definite_in(expr, facts)
+class _Terms:
+    """The terms of a sum."""
 
+    def __init__(self, facts: Mapping[Expr, Fact], dependence: Dependence):
+        self._facts, self._dependence = facts, dependence
 
-def _sign_of(expr: Expr, facts: Mapping[Expr, Fact]) -> int:
-    """1 or −1 for a constant known to be positive or negative, else 0."""
-    fact = facts.get(expr)
-    if fact is None or not fact.is_constant:
-        return 0
-    return 1 if fact.interval.is_positive else -1 if fact.interval.is_negative else 0
+    def curved(self, expr: Expr) -> Iterator[Expr]:
+        """The terms that may be other than affine."""
+        fact = self._facts.get(expr)
+        if is_affine(expr, self._dependence) or (fact is not None and fact.is_affine):
+            return
+        match expr:
+            case Named():
+                yield from self.curved(expr.value)
+            case Apply(atom="add" | "subtract" | "negate"):
+                for argument in expr.arguments:
+                    yield from self.curved(argument)
+            case _:
+                yield expr
 
+    def definite(self, expr: Expr, sign: int) -> Iterator[str]:
+        """Names x of the terms ± c (x − d)ᵀP(x − d) with a positive definite P and the sign that makes them convex."""
+        match expr:
+            case Named():
+                yield from self.definite(expr.value, sign)
+            case Apply(atom="add" | "subtract", arguments=(left, right)):
+                yield from self.definite(left, sign)
+                yield from self.definite(right, -sign if expr.atom == "subtract" else sign)
+            case Apply(atom="negate", arguments=(argument,)):
+                yield from self.definite(argument, -sign)
+            case Apply(atom="multiply" | "divide", arguments=(left, right)):
+                for part, other in ((left, right), (right, left))[: 1 if expr.atom == "divide" else 2]:
+                    factor = self._sign(other)
+                    if factor:
+                        yield from self.definite(part, sign * factor)
+            case _ if sign > 0:
+                yield from self._positive(expr)
 
-def _definite_in(expr: Expr, facts: Mapping[Expr, Fact]) -> Iterator[str]:
-    match expr:
-        case Apply(atom="quad", arguments=(VarValue(name=name), matrix)):
-            if _is_definite(matrix, facts):
-                yield name
-        case Apply(
-            atom="matmul", arguments=(Apply(atom="matmul", arguments=(VarValue(name=a), matrix)), VarValue(name=b))
-        ):
-            if a == b and _is_definite(matrix, facts):
+    def _sign(self, expr: Expr) -> int:
+        """1 or −1 for a constant known to be positive or negative, else 0."""
+        fact = self._facts.get(expr)
+        if fact is None or not fact.is_constant:
+            return 0
+        return 1 if fact.interval.is_positive else -1 if fact.interval.is_negative else 0
+
+    def _positive(self, expr: Expr) -> Iterator[str]:
+        match expr:
+            case Apply(atom="quad", arguments=(base, matrix)) if self._is_definite(matrix):
+                yield from self._shifted(base)
+            case Apply(atom="matmul", arguments=(Apply(atom="matmul", arguments=(base, matrix)), other)):
+                if self._is_definite(matrix) and set(self._shifted(base)) == set(self._shifted(other)):
+                    yield from self._shifted(base)
+            case Apply(atom="matmul", arguments=(VarValue(name=a), VarValue(name=b))) if a == b:
                 yield a
-        case Apply(atom="sumsq", arguments=(VarValue(name=name),)):
-            yield name
-        case Apply(atom="matmul", arguments=(VarValue(name=a), VarValue(name=b))) if a == b:
-            yield a
-        case Apply(atom="sum", arguments=(argument,)):
-            yield from _square_of(argument)
-        case _:
-            yield from _square_of(expr)
+            case Apply(atom="sum", arguments=(argument,)):
+                yield from self._square(argument)
+            case _:
+                yield from self._square(expr)
 
+    def _square(self, expr: Expr) -> Iterator[str]:
+        match expr:
+            case Apply(atom="power", arguments=(base, Constant(value=2))):
+                yield from self._shifted(base)
+            case Apply(atom="square" | "squared" | "sumsq", arguments=(base,)):
+                yield from self._shifted(base)
 
-def _square_of(expr: Expr) -> Iterator[str]:
-    match expr:
-        case Apply(atom="power", arguments=(VarValue(name=name), Constant(value=2))):
-            yield name
-        case Apply(atom="square" | "squared", arguments=(VarValue(name=name),)):
-            yield name
+    def _shifted(self, expr: Expr) -> Iterator[str]:
+        """The x of x itself, and of x ± d, −x, c x with a number c and a d without vars."""
+        varies = self._dependence.vars
+        match expr:
+            case VarValue():
+                yield expr.name
+            case Named():
+                yield from self._shifted(expr.value)
+            case Apply(atom="negate", arguments=(argument,)):
+                yield from self._shifted(argument)
+            case Apply(atom="add" | "subtract", arguments=(left, right)) if not varies(left) or not varies(right):
+                part = left if varies(left) else right
+                yield from self._shifted(part) if part.shape == expr.shape else ()
+            case Apply(atom="multiply" | "divide", arguments=(part, Constant(value=c))) if c != 0:
+                yield from self._shifted(part)
+            case Apply(atom="multiply", arguments=(Constant(value=c), part)) if c != 0:
+                yield from self._shifted(part)
 
-
-def _is_definite(matrix: Expr, facts: Mapping[Expr, Fact]) -> bool:
-    fact = facts.get(matrix)
-    return fact is not None and fact.spectrum is not None and fact.spectrum.is_positive
+    def _is_definite(self, matrix: Expr) -> bool:
+        fact = self._facts.get(matrix)
+        return fact is not None and fact.spectrum is not None and fact.spectrum.is_positive

@@ -5,6 +5,7 @@ with the value of the expression itself, which knows nothing of that.
 """
 
 import re
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -161,7 +162,7 @@ CONSTRAINTS = [
 def sides(relation):
     """(less, more) of an inequality, (left, right) of an equation; a chain gives two pairs."""
     operands = relation.operands if relation.operators[0] != ">=" else relation.operands[::-1]
-    return list(zip(operands[:-1], operands[1:], strict=True))
+    return list(pairwise(operands))
 
 
 def row_difference(model, relation, at):
@@ -262,7 +263,8 @@ def test_rows_that_a_filter_leaves_out():
 
 def test_counts():
     model = compiled(
-        "var p[n] in simplex, q[m] in box(0, 1)\nminimize 0\nsubject to\n  row: -1 <= y <= 1\n  e: w == 1\n  f: u <= s\n"
+        "var p[n] in simplex, q[m] in box(0, 1)\nminimize 0\n"
+        "subject to\n  row: -1 <= y <= 1\n  e: w == 1\n  f: u <= s\n"
     )
     total = sum(int(np.prod(shape)) for shape in VARS.values())
     assert model.counts() == {"variables": total + 3 + 4, "equalities": 1 + 4, "inequalities": 3 + 8 + 8 + 1}
