@@ -133,7 +133,14 @@ def start(data: Embedded, delta: Array) -> Iterate:
     else:
         total = Block(press.x, fit.y, fit.v)
         primal = dual = column(system.solve(columns(total)), 0)
-    value = rows.apply(primal.x)
+    return _interior_start(data, primal, dual)
+
+
+def _interior_start(data: Embedded, primal: Block, dual: Block) -> Iterate:
+    """Slacks and multipliers of the two solutions, shifted; from zero where a solution is not a number."""
+    primal, dual = (jax.tree.map(lambda part: jnp.where(jnp.isfinite(part), part, 0), d) for d in (primal, dual))
+    value = data.rows.apply(primal.x)
+    one = jnp.ones((), value.dtype)
     return Iterate(
         x=primal.x,
         y=dual.y,
@@ -142,8 +149,8 @@ def start(data: Embedded, delta: Array) -> Iterate:
         z_lower=jnp.where(data.low, _interior(dual.v, data.low), 0),
         z_upper=jnp.where(data.high, _interior(-dual.v, data.high), 0),
         v=jnp.where(data.pinned, dual.v, 0),
-        tau=jnp.ones((), dtype),
-        kappa=jnp.ones((), dtype),
+        tau=one,
+        kappa=one,
     )
 
 

@@ -33,9 +33,10 @@ from karush.solvers.result import Solution, Status
 from karush.solvers.scaling import Scaling, equilibrate
 
 MAX_ITERATIONS = 100
-STALLED = 15
+# iterations without progress before giving up: where the point is within the tolerance, and where it is not
+STALLED_NEAR, STALLED_FAR = 3, 15
 
-# what an iteration knows of the outcome; _FINITE_END: nothing more to gain
+# what an iterate shows
 _RUNNING, _OPTIMAL, _NO_POINT, _NO_BOUND, _STUCK = range(5)
 
 
@@ -60,9 +61,9 @@ def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: It
     error = worst(residuals)
     direction = iterate_point(data, it, jnp.ones_like(it.tau))
     empty, endless = verdict.is_suspicious(data.problem, direction, tol)
-    settled = jnp.maximum(residuals.primal, residuals.dual) <= tol
-    settled = settled & (gap_product(data, it) / it.tau**2 <= 0.01 * tol)
-    outcome = jnp.where(settled | (error <= 0.1 * tol), _OPTIMAL, _RUNNING)
+    settled = jnp.maximum(residuals.primal, residuals.dual) <= 0.1 * tol
+    settled = settled & (gap_product(data, it) / it.tau**2 <= 0.001 * tol)
+    outcome = jnp.where(settled | (error <= 0.01 * tol), _OPTIMAL, _RUNNING)
     outcome = jnp.where(endless, _NO_BOUND, outcome)
     return jnp.where(empty, _NO_POINT, outcome), best, error
 
@@ -90,7 +91,8 @@ def _iterate(
         # a factorisation that breaks down is tried again with more regularisation
         delta = jnp.where(moved, jnp.maximum(base, state.delta / 10), state.delta * 100)
         idle = jnp.where(better & moved, 0, state.idle + 1)
-        stuck = (idle >= STALLED) | (delta > 1)
+        good_enough = jnp.minimum(error, state.error) <= tol
+        stuck = (idle >= jnp.where(good_enough, STALLED_NEAR, STALLED_FAR)) | (delta > 1)
         return _State(
             count=state.count + 1,
             iterate=iterate,
