@@ -63,7 +63,7 @@ def measure(n: int, m: int, batch: int, rounds: int, names: list[str]) -> list[d
 def table(rows: list[dict]) -> str:
     """The rows as a Markdown table."""
     lines = [
-        "| n × m × batch | system | forward ms | forward + backward ms | against karush | error of x | error of gradient |",
+        "| n × m × batch | system | forward ms | forward + backward ms | ratio to karush | error of x | of gradient |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

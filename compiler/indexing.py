@@ -65,8 +65,8 @@ def static_index(expr: Expr, inputs: Inputs) -> Any | None:
                 return None
             return a + b if expr.atom == "add" else a - b if expr.atom == "subtract" else a * b
         case Apply(atom="negate", arguments=(argument,)):
-            value = static_index(argument, inputs)
-            return None if value is None else -value
+            positive = static_index(argument, inputs)
+            return None if positive is None else -positive
         case _:
             return None
 

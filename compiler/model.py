@@ -261,7 +261,7 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """A chain ``e0 op0 e1 [op1 e2]`` with operators ``== <= >=``; elementwise, over the binders, where the condition holds."""
+    """A chain ``e0 op0 e1 [op1 e2]`` with ``== <= >=``: elementwise, over the binders, where the condition holds."""
 
     label: str | None
     binders: tuple[Binder, ...]
