@@ -1,0 +1,260 @@
+"""Usage of the command line: verbs, options, exit codes, and what is not available yet. Nothing is solved here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from karush.cli import app
+from karush.cli.app import VERBS, run
+
+ROOT = Path(__file__).parents[2]
+QP = """dim n
+param c[n], at in index(n) = 0
+var x[n] in nonneg
+minimize dist: sumsq(x - c)
+subject to
+  cap: x <= 1
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "m.opt"
+    path.write_text(QP)
+    return str(path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "d.json"
+    path.write_text('{"c": [1, 2]}')
+    return str(path)
+
+
+def refused(capsys, *arguments):
+    """The message of a call that ends with exit code 2 and nothing on stdout."""
+    assert run(list(map(str, arguments))) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_help_lists_every_verb(capsys):
+    assert run(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(verb in said for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(capsys, verb):
+    assert run([verb, "--help"]) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_an_unknown_verb_is_met_with_the_list(capsys):
+    assert "check, run, grad" in refused(capsys, "solve")
+
+
+LATER = [
+    ("run", "--solver", "ipm"),
+    ("run", "--device", "cpu"),
+    ("run", "--batch", "n"),
+    ("run", "--allow", "nonconvex"),
+    ("grad", "--tie", "torch"),
+    ("grad", "--side", "left"),
+    ("grad", "--linear", "cg"),
+    ("grad", "--optimality", "kkt"),
+    ("grad", "--certify"),
+    ("grad", "--mode", "clarke"),
+    ("grad", "--mode", "ld"),
+    ("check", "--fix"),
+    ("check", "--format", "sarif"),
+    ("check", "--require", "smooth"),
+    ("compile", "--emit", "hlo"),
+    ("compile", "--emit", "ir"),
+    ("compile", "--batch", "8"),
+    ("show", "--latex"),
+    ("show", "--curvature"),
+    ("show", "--optimality", "kkt"),
+    ("explain", "--infeasible"),
+    ("explain", "-d", "d.json"),
+    ("fmt", "--check"),
+    ("fmt", "--diff"),
+    ("cost", "--measure"),
+]
+
+
+@pytest.mark.parametrize("arguments", LATER, ids=" ".join)
+def test_what_has_not_come_is_refused_by_name(capsys, model, arguments):
+    verb, flag, *rest = arguments
+    said = refused(capsys, verb, model, flag, *rest)
+    assert "not available yet" in said
+    assert (flag if verb in ("run", "grad", "check", "show", "compile", "explain") else f"karush {verb}") in " ".join(
+        said.split()
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("new", "thing"), ("new", "thing", "--data", "d.json"), ("doc",), ("lsp",), ("bench",)]
+)
+def test_verbs_that_have_not_come_are_refused_by_name(capsys, arguments):
+    assert f"karush {arguments[0]} is not available yet" in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "listed"),
+    [
+        (("grad", "M", "--mode", "sideways"), "'jvp', 'vjp'"),
+        (("check", "M", "--format", "xml"), "'concise', 'json'"),
+        (("check", "M", "--require", "nice"), "'convex'"),
+        (("compile", "M", "--emit", "cuda"), "'stablehlo'"),
+        (("compile", "M", "--platform", "abacus"), "'cpu'"),
+        (("compile", "M", "--sizes", "n"), "NAME=NUMBER"),
+        (("run", "M", "--dtype", "f16"), "'f64'"),
+        (("run", "M", "--set", "speed=1"), "tol, max_iter, active"),
+        (("run", "M", "--set", "tol=fast"), "a number"),
+        (("run", "M", "--set", "tol=-1"), "positive"),
+        (("run", "M", "--speed"), "--timeout"),
+        (("run", "M", "-p", "gamma"), "NAME=VALUE"),
+        (("run", "M", "-d", "nothing.json"), "no such file"),
+        (("run", "M", "-d", "D", "-o", "out.txt"), ".csv"),
+        (("run", "M", "-d", "D", "-o", "no/out.json"), "no such folder"),
+        (("run", "M", "--json", "--table"), "exclude"),
+        (("run", "M", "--timeout", "0"), "0"),
+        (("run", "nothing.opt"), "no such file"),
+        (("check", "nothing.opt"), "no such file"),
+        (("check",), "FILES"),
+        (("grad", "M", "-d", "D", "--of", "y"), "x"),
+        (("grad", "M", "-d", "D", "--wrt", "b"), "c"),
+        (("explain", "E9999"), "E0301"),
+        (("explain", "nothing"), "E0301"),
+        (("show", "M", "--json", "--kkt"), "--interface"),
+        (("exec", "nothing.karush"), "no such file"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_the_choices(capsys, model, data, arguments, listed):
+    given = [{"M": model, "D": data}.get(word, word) for word in arguments]
+    assert listed in refused(capsys, *given)
+
+
+def test_an_integer_param_has_no_derivative(capsys, model, data):
+    assert run(["grad", model, "-d", data, "--of", "x", "--wrt", "at"]) == 1
+    assert "E0704" in capsys.readouterr().err
+
+
+def test_check_says_what_a_model_is(capsys, model):
+    assert run(["check", model]) == 0
+    assert capsys.readouterr().out == f"{model}: ok, QP, convex\n"
+
+
+def test_check_finds_errors_in_every_format(capsys, tmp_path):
+    bad = tmp_path / "bad.opt"
+    bad.write_text("var x\nminimize y + z\n")
+    assert run(["check", str(bad)]) == 1
+    assert "^" in capsys.readouterr().out
+    assert run(["check", str(bad), "--format", "concise"]) == 1
+    assert capsys.readouterr().out.startswith(f"{bad}:2:10: error[E0201]")
+    assert run(["check", str(bad), "--format", "json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert {d["code"] for d in record["diagnostics"]} == {"E0201"}
+    assert [f["ok"] for f in record["files"]] == [False]
+
+
+def test_check_takes_several_files_and_fails_if_one_does(capsys, model, tmp_path):
+    bad = tmp_path / "bad.opt"
+    bad.write_text("var x\nminimize y\n")
+    assert run(["check", model, str(bad)]) == 1
+    assert f"{model}: ok" in capsys.readouterr().out
+
+
+def test_check_looks_at_data_when_asked(capsys, model, data, tmp_path):
+    assert run(["check", model, "-d", data]) == 0
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"c": [1, NaN]}')
+    capsys.readouterr()
+    assert run(["check", model, "-d", str(wrong)]) == 1
+    assert "E0407" in capsys.readouterr().out
+
+
+def test_check_can_require_convexity(capsys, model):
+    assert run(["check", model, "--require", "convex"]) == 0
+
+
+def test_a_model_that_cannot_be_read_is_a_finding(capsys, tmp_path):
+    bad = tmp_path / "bad.opt"
+    bad.write_bytes(b"var x\xff\n")
+    assert run(["run", str(bad)]) == 1
+    assert "E0111" in capsys.readouterr().err
+
+
+def test_findings_of_run_go_to_stderr(capsys, model):
+    assert run(["run", model]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and "error[E0401]" in captured.err
+
+
+def test_show_prints_the_parts_asked_for(capsys, model):
+    assert run(["show", model, "--kkt"]) == 0
+    kkt = capsys.readouterr().out
+    assert "stationarity" in kkt and "subject to" not in kkt
+    assert run(["show", model]) == 0
+    assert "subject to" in capsys.readouterr().out
+    assert run(["show", model, "--interface", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["required"] == ["c"]
+
+
+def test_explain_tells_codes_and_models(capsys, model):
+    assert run(["explain", "e0301"]) == 0
+    assert capsys.readouterr().out.startswith("E0301: ")
+    assert run(["explain", model]) == 0
+    assert "convex, because" in capsys.readouterr().out
+
+
+def test_compile_asks_for_sizes(capsys, model, tmp_path):
+    assert run(["compile", model, "-o", str(tmp_path / "m.karush")]) == 1
+    assert "E0401" in capsys.readouterr().err
+    assert not (tmp_path / "m.karush").exists()
+
+
+def test_a_damaged_artefact_is_a_finding(capsys, data):
+    assert run(["exec", data]) == 1
+    assert "E0409" in capsys.readouterr().err
+
+
+def test_an_internal_error_ends_with_two_and_asks_for_a_report(capsys, monkeypatch, model):
+    def fail(*_, **__):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(app.karush, "main", fail)
+    monkeypatch.delenv("KARUSH_TRACEBACK", raising=False)
+    assert run(["check", model]) == 2
+    said = capsys.readouterr().err
+    assert "a defect" in said and "report" in said and "Traceback" not in said
+
+
+def test_interruption_has_the_code_of_a_shell(capsys, monkeypatch, model):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app.karush, "main", interrupt)
+    assert run(["check", model]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_reader_that_goes_away_is_no_traceback(model):
+    command = f"{sys.executable} -m karush check {' '.join([model] * 400)} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr and "Error" not in done.stderr
+
+
+def test_stdin_may_be_the_model(model):
+    done = subprocess.run(
+        [sys.executable, "-m", "karush", "check", "-"],
+        input=QP, capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "QP, convex" in done.stdout
