@@ -8,10 +8,11 @@ Every stage gives what it could make and its findings; the last two run only on 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from karush.compiler.classify import Classification, classify
+from karush.compiler.differentiability import doubtful_derivatives
 from karush.compiler.fact import Facts
 from karush.compiler.facts import derive_facts
 from karush.compiler.library import Library, load_library
@@ -57,7 +58,7 @@ def analyse(source: Source, root: Path | None = None) -> Analysis:
         return Analysis(module, library, None, None, None, in_order(findings))
     facts = derive_facts(model, library)
     classification = classify(model, facts, library)
-    findings += classification.diagnostics
+    findings += [*classification.diagnostics, *doubtful_derivatives(model, facts)]
     unfit = solver_fit(model.using, classification.problem_class)
     if unfit is not None:
         findings.append(unfit)
@@ -69,7 +70,21 @@ def analyse_text(text: str, name: str = "<string>") -> Analysis:
     return analyse(Source(name, text))
 
 
+MOST_FINDINGS = 20
+"""How many findings are told at once: beyond these a text is mended better by asking again."""
+
+
 def in_order(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Findings by their places, each said once."""
+    """Findings by their places, each said once; of very many the first errors, and how many more there are."""
     distinct = {(f.code, f.labels[0].span if f.labels else None): f for f in reversed(list(findings))}
-    return tuple(sorted(distinct.values(), key=lambda f: f.labels[0].span.start if f.labels else 0))
+    ordered = sorted(distinct.values(), key=_place)
+    if len(ordered) <= MOST_FINDINGS:
+        return tuple(ordered)
+    chosen = sorted(ordered, key=lambda f: f.severity is not Severity.ERROR)[:MOST_FINDINGS]
+    *told, last = sorted(chosen, key=_place)
+    more = ("note", f"{len(ordered) - MOST_FINDINGS} more findings are not shown")
+    return (*told, replace(last, notes=(*last.notes, more)))
+
+
+def _place(finding: Diagnostic) -> int:
+    return finding.labels[0].span.start if finding.labels else 0

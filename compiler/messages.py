@@ -24,6 +24,7 @@ from karush.compiler.wording import article, error, nearest, warning
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.dsl.source import Span
+from karush.stdlib.primitive_names import PRIMITIVE_NAMES
 from karush.stdlib.shape import show_shape
 
 # ---------------------------------------------------------------- names
@@ -174,6 +175,19 @@ def not_in_header(clause: ast.Statement, name: str, atom: ast.AtomDeclaration) -
     return error(
         "E0201", f"`{name}` is no argument of `{atom.name}`", (Label(clause.span),), f"its arguments: {header}"
     )
+
+
+def unknown_primitive(clause: ast.Statement, name: str) -> Diagnostic:
+    """E0201: ``value = primitive "…"`` with a name that none has."""
+    meant = nearest(name, sorted(PRIMITIVE_NAMES))
+    fix = f'did you mean `primitive "{meant}"`?' if meant else "write the value as an expression in the arguments"
+    return error("E0201", f"there is no primitive `{name}`", (Label(clause.span),), fix)
+
+
+def primitive_arity(clause: ast.Statement, name: str, atom: ast.AtomDeclaration, wanted: int) -> Diagnostic:
+    """E0206: an atom whose header does not fit its primitive."""
+    takes = f"takes {wanted} argument{'s' if wanted > 1 else ''}, and `{atom.name}` has {len(atom.header)}"
+    return error("E0206", f"`{name}` {takes}", (Label(clause.span),), "give the atom the arguments of its primitive")
 
 
 def not_a_var(node: ast.Name, context: Context) -> Diagnostic:

@@ -9,11 +9,12 @@ from karush.compiler import form_messages, messages
 from karush.compiler.context import Context
 from karush.compiler.dimensions import find_shape, header_sizes
 from karush.compiler.draft import Draft
-from karush.compiler.library import Library
+from karush.compiler.library import Library, load_library
 from karush.compiler.model import Expr, ParamValue
 from karush.compiler.statements import check_header
 from karush.compiler.symbols import AtomSymbol, DimSymbol, ImportSymbol, PoisonSymbol, Scope, SetSymbol, ValueSymbol
 from karush.dsl import ast
+from karush.stdlib.primitive_names import PRIMITIVE_NAMES
 from karush.stdlib.shape import Size
 
 
@@ -26,11 +27,24 @@ def atom_declaration(draft: Draft, node: ast.AtomDeclaration) -> None:
         for name in _clause_names(clause):
             if name not in header:
                 context.report(messages.not_in_header(clause, name, node))
+        if isinstance(clause, ast.AtomValue) and clause.primitive is not None:
+            _primitive(context, clause, clause.primitive, node)
     draft.declare(AtomSymbol(node.name, node.name_span), node.name_span)
     inside = _inside(context, node.header)
     for clause in node.clauses:
         if isinstance(clause, (ast.AtomValue, ast.AtomRule)) and clause.value is not None:
             _names_only(context, inside, clause.value)
+
+
+def _primitive(context: Context, clause: ast.AtomValue, name: str, node: ast.AtomDeclaration) -> None:
+    """The primitive is one of the package, and takes as many arguments as the atom has."""
+    if name not in PRIMITIVE_NAMES:
+        context.report(messages.unknown_primitive(clause, name))
+        return
+    standard = load_library()
+    known = [atom for n in standard.atom_names() if (atom := standard.atom(n)) is not None and atom.primitive == name]
+    if not any(atom.required <= len(node.header) <= len(atom.params) for atom in known):
+        context.report(messages.primitive_arity(clause, name, node, len(known[0].params)))
 
 
 def _clause_names(clause: ast.Statement) -> tuple[str, ...]:

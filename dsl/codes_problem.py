@@ -168,6 +168,17 @@ DERIVATIVES = (
         "The condition of this `if` depends on an unknown or a real param. Where it changes sides the "
         "derivative is that of the branch that was taken.",
         "Nothing, if that is meant; a smooth form has a derivative everywhere.",
+        "param a\nlet y = if a > 0 then a else 2 * a\n",
+        "param a\nlet y = max(a, 2 * a)\n",
+    ),
+    Code(
+        "W0706",
+        "a jump has no derivative",
+        "`floor`, `ceil`, `round` and `sign` of an unknown or of a real param are constant between their jumps: the "
+        "derivative is 0 there, and says nothing of how the value moves.",
+        "Use a continuous form (`clip`, `sigmoid`, `tanh`) where a derivative is wanted.",
+        "param a\nlet y = round(a)\n",
+        "param a\nlet y = clip(a, 0, 1)\n",
     ),
 )
 
