@@ -158,7 +158,7 @@ SHAPES = (
         "arithmetic takes numbers.",
         "Compare, or choose: `if c then 1 else 0`.",
         "param x\nlet a = if x then 1 else 2\n",
-        "param x\nlet a = if x > 0 then 1 else 2\n",
+        "param x in int\nlet a = if x > 0 then 1 else 2\n",
     ),
     Code(
         "E0309",
