@@ -184,17 +184,21 @@ def _is_open(problem: QuadraticProgram, lin: Linearisation, k: Array) -> Array:
 
 
 def _wide(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
-    """The same with the weakly active rows as active ones, factorised anew, with its kernel."""
+    """The same with the weakly active rows as active ones, factorised anew, with its kernel (in its own scales)."""
     active_w = None if lin.active_w is None or lin.weak_w is None else lin.active_w + lin.weak_w
     wide = _own(problem, replace(lin, active_z=lin.active_z + lin.weak_z, active_w=active_w))
     kernel = kernel_vectors(problem, wide, lin.kernel.shape[0])
     return replace(wide, widened=jnp.ones_like(lin.widened), kernel=kernel, wide_kernel=kernel)
 
 
+def _wide_kernel(lin: Linearisation, wide: Linearisation) -> Array:
+    return wide.kernel * (wide.weight / lin.weight)
+
+
 def _settled(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
     """At a kink: the weakly active rows let in, where x is free without them and only without them."""
     wide = _wide(problem, lin)
-    lin = replace(lin, wide_kernel=wide.kernel)
+    lin = replace(lin, wide_kernel=_wide_kernel(lin, wide))
     n = problem.linear.shape[0]
     free, still_free = jnp.any(lin.kernel[:, :n] != 0), jnp.any(wide.kernel[:, :n] != 0)
     open_ = jax.vmap(lambda k: _is_open(problem, lin, k))(lin.kernel)
@@ -223,7 +227,8 @@ def linearise(problem: QuadraticProgram, solution: Solution, active: float, may_
     lin = replace(lin, kernel=kernel, wide_kernel=kernel)
     unsure = (lin.solved > 0) & any_weak(lin)
     if not may_widen or lin.kkt is None:
-        return replace(lin, wide_kernel=at_most_once(unsure, lambda _: _wide(problem, lin).kernel, kernel))
+        wide = at_most_once(unsure, lambda _: _wide_kernel(lin, _wide(problem, lin)), kernel)
+        return replace(lin, wide_kernel=wide)
     bare = replace(lin, native=None)  # the loop holds what it may change, and the solver's factorisation is not that
     return replace(at_most_once(unsure, lambda old: _settled(problem, old), bare), native=lin.native)
 

@@ -97,11 +97,17 @@ def _interior_point(problem: QuadraticProgram, settings: Settings, warm: Point |
     return interior_point.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
 
 
+def _has_known_sizes(facts: Facts) -> bool:
+    return all(isinstance(k, int) for k in (facts.variables, facts.equalities, facts.inequalities, facts.bounds))
+
+
 def _not_for_active_set(facts: Facts) -> str | None:
     if not facts.has_quadratic:
         return "the dual active-set method needs a quadratic term, and a linear program has none"
     if facts.strongly_convex is False:
         return "the dual active-set method needs a positive definite quadratic term"
+    if not _has_known_sizes(facts):
+        return "the dual active-set method needs sizes that are known when it is compiled"
     return None
 
 
@@ -135,10 +141,8 @@ def refusal(name: str, facts: Facts) -> str | None:
 
 
 def _is_small(facts: Facts) -> bool:
-    sizes = (facts.variables, facts.equalities, facts.inequalities, facts.bounds)
-    if not all(isinstance(size, int) for size in sizes):
-        return False
-    return facts.variables <= SMALL_VARIABLES and sum(sizes[1:]) <= SMALL_ROWS
+    rows = facts.equalities + facts.inequalities + facts.bounds
+    return facts.variables <= SMALL_VARIABLES and rows <= SMALL_ROWS
 
 
 def choose(facts: Facts, name: str = "auto") -> Choice:
@@ -153,6 +157,8 @@ def choose(facts: Facts, name: str = "auto") -> Choice:
         return Choice(INTERIOR_POINT.name, "a linear program")
     if facts.strongly_convex is False:
         return Choice(INTERIOR_POINT.name, "the quadratic term is singular")
+    if not _has_known_sizes(facts):
+        return Choice(INTERIOR_POINT.name, "sizes are not known when it is compiled", strongly_convex=known)
     if not _is_small(facts):
         return Choice(INTERIOR_POINT.name, "larger than the active set is made for", strongly_convex=known)
     if known:

@@ -25,6 +25,9 @@ STEPS = 8
 # How many earlier corrections a new one is made orthogonal to.
 MEMORY = 3
 
+# A step that gains less than this share of the residual ends it: what is left cannot be reached.
+STALLED = 0.01
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -64,14 +67,14 @@ def refine(
     ``approximate`` is the preconditioner. All vectors are flat, shape (N,); residuals are measured as ‖weight·r‖₂
     relative to the right-hand side's (0 for a zero right-hand side), with K near unit size in these weights. The loop
     stops at rounding level (ε times ‖u/weight‖ and the right-hand side), after ``steps`` steps, or when a step gains
-    less than a tenth.
+    nothing.
     """
     tolerance = 30 * float(jnp.finfo(rhs.dtype).eps)
     scale = _length(weight * rhs)
 
     def unfinished(state: _State) -> Array:
         rounding = tolerance * (scale + _length(state.solution / weight))
-        improving = (state.size > rounding) & (state.size < 0.9 * state.before)
+        improving = (state.size > rounding) & (state.size < (1 - STALLED) * state.before)
         return (state.step < steps) & improving
 
     def improve(state: _State) -> _State:
