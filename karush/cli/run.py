@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,15 @@ import jax
 from karush.cli.exits import OF_STATUS
 from karush.cli.options import Verb, solve_options
 from karush.cli.solving import Clock, Options, Watch, check_usage, compiler_options, deliver, open_problem, warn
+from karush.compiler.compiled import Compiled
 from karush.compiler.outcome import Outcome
 from karush.problem import Prepared
 from karush.report import Times, limit_output, run_output
+from karush.solvers.quadratic_driver import INTERIOR_POINT
+from karush.solvers.result import Status
 from karush.warm import read_warm
+
+SETTLED = {Status.SOLVED, Status.INFEASIBLE, Status.UNBOUNDED}
 
 SAID = {
     "solved_inaccurate": "the solution is less accurate than asked for",
@@ -37,10 +43,10 @@ def run(**given: Any) -> int:
     watch = Watch(options.timeout, lambda: deliver(limit_output(problem.model, options.dtype), options))
     clock.lap("read the model and its data")
     prepared = problem.bound(binding)
-    outcome, times = solve(prepared, options, clock)
+    compiled, outcome, times = settle(prepared, options, clock)
     kind = problem.analysis.classification
     assert kind is not None
-    output = run_output(prepared.compiled, kind, binding, outcome, times)
+    output = run_output(compiled, kind, binding, outcome, times)
     watch.stop()
     status = output.record["status"]
     if status in SAID:
@@ -49,23 +55,47 @@ def run(**given: Any) -> int:
     return OF_STATUS[status]
 
 
-def solve(prepared: Prepared, options: Options, clock: Clock) -> tuple[Outcome, Times]:
+def in_turn(compiled: Compiled) -> tuple[Compiled, ...]:
+    """The programs to try, one after the other, until one settles the problem.
+
+    One run needs no program that holds two solvers for the lanes of a batch: the second is compiled if it is needed.
+    """
+    if compiled.choice is None or not compiled.choice.fallback:
+        return (compiled,)
+    names = (compiled.choice.name, INTERIOR_POINT.name)
+    return tuple(replace(compiled, settings=replace(compiled.settings, solver=name)) for name in names)
+
+
+def solve(compiled: Compiled, arrays: Mapping[str, Any], options: Options, clock: Clock) -> tuple[Outcome, Times]:
     """Compile and run, measuring both; evidence of the derivative is not asked for and not computed."""
-    compiled = prepared.compiled
-    if compiled.choice is not None:
-        clock.say(f"solver {compiled.choice.name}: {compiled.choice.reason}")
     warm = read_warm(options.warm, compiled) if options.warm is not None else None
     if options.warm is not None and warm is None:
         warn(f"{options.warm} holds no solution to start from; starting cold")
 
     def function(params: dict[str, Any], start: Any) -> Outcome:
-        return replace(compiled.function(params, start), derivative=None, slacks={})
+        return replace(compiled.function(params, start, differentiable=False), slacks={})
 
     jitted = jax.jit(function, compiler_options=compiler_options(compiled.counts()))
-    program = jitted.lower(dict(prepared.arrays), warm).compile()
+    program = jitted.lower(dict(arrays), warm).compile()
     compile_s = clock.lap("compiled")
-    outcome: Outcome = jax.block_until_ready(program(dict(prepared.arrays), warm))
+    outcome: Outcome = jax.block_until_ready(program(dict(arrays), warm))
     return outcome, Times(compile_s, clock.lap("solved"))
+
+
+def settle(prepared: Prepared, options: Options, clock: Clock) -> tuple[Compiled, Outcome, Times]:
+    """The first answer that settles the problem (or the last one), with the program that gave it."""
+    choice = prepared.compiled.choice
+    if choice is not None:
+        clock.say(f"solver {choice.name}: {choice.reason}")
+    programs = in_turn(prepared.compiled)
+    spent = 0.0
+    for compiled in programs:
+        outcome, times = solve(compiled, prepared.arrays, options, clock)
+        if compiled is programs[-1] or int(outcome.status) in SETTLED:
+            break
+        spent += times.compile_s + times.solve_s
+        clock.say("not settled by it: on to the next solver")
+    return compiled, outcome, replace(times, compile_s=spent + times.compile_s)
 
 
 COMMANDS = {"run": run}
