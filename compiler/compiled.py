@@ -31,8 +31,8 @@ from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.protocol import Facts as ProblemFacts
 from karush.solvers.protocol import Settings
-from karush.solvers.quadratic_driver import Choice, choose, facts_of, solve
-from karush.solvers.result import Status
+from karush.solvers.quadratic_driver import Choice, Method, choose, facts_of, solve
+from karush.solvers.result import Solution, Status
 
 Params = Mapping[str, Array]
 
@@ -57,10 +57,11 @@ class Compiled:
 
     # ------------------------------------------------------------ the function
 
-    def function(self, params: Params, warm: Point | None = None) -> Outcome:
+    def function(self, params: Params, warm: Point | None = None, *, differentiable: bool = True) -> Outcome:
         """The outcome for these params (a default stands for one that is absent).
 
-        ``warm`` is the ``point`` of an earlier outcome, where the solver may begin; it carries no derivative.
+        ``warm`` is the ``point`` of an earlier outcome, where the solver may begin; it carries no derivative. What is
+        not ``differentiable`` is the solve alone, without evidence: a smaller program.
         """
         split = split_infinities(self.complete(params), self.bounding)
         if self.form is None:
@@ -69,6 +70,8 @@ class Compiled:
             return Outcome(values, {}, {}, None, status, None, None, None, None, {}, None)
         program = self.form.program(split)
         choice = choose(facts_of(program, self.strongly_convex), self.settings.solver)
+        if not differentiable:
+            return self.outcome(split, Method(self.settings, choice)(program, warm))
         return self.outcome(split, solve(program, self.settings, choice, warm))
 
     def complete(self, params: Params) -> dict[str, Array]:
@@ -85,7 +88,7 @@ class Compiled:
                 raise KeyError(name)
         return found
 
-    def outcome(self, params: Params, solution: DifferentiableSolution) -> Outcome:
+    def outcome(self, params: Params, solution: DifferentiableSolution | Solution) -> Outcome:
         """The model's own quantities at a solution of its program; ``params`` with their infinities split off."""
         form = self.form
         assert form is not None
@@ -95,6 +98,9 @@ class Compiled:
         duals = map_entries(recovery.duals(solution.point), lambda value: value + blank)
         own = {name: variables[name] for name in self.model.vars}
         scope = self.evaluator.top(Inputs(self.dims, params, own, self.dtype, duals), self.dependence)
+        evidence = None
+        if isinstance(solution, DifferentiableSolution):
+            evidence = evidence_by_label(recovery, solution, frozenset(self.model.vars))
         return Outcome(
             values=self._values(params, own, duals),
             duals=duals,
@@ -106,7 +112,7 @@ class Compiled:
             point=jax.lax.stop_gradient(solution.point),
             certificate=solution.certificate,
             conflict=recovery.conflict(solution.certificate),
-            derivative=evidence_by_label(recovery, solution, frozenset(self.model.vars)),
+            derivative=evidence,
         )
 
     def _values(self, params: Params, variables: Params, duals: Mapping[str, Any]) -> dict[str, Array]:

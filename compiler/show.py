@@ -167,14 +167,14 @@ def param_schema(param: Param) -> dict[str, Any]:
     """The schema of one param: nested lists, or objects keyed by labels; a matrix also as coordinates."""
     schema = leaf_schema(param)
     for size in reversed(param.shape):
-        listed = {"type": "array", "items": schema, "$comment": f"{size} entries"}
+        listed: dict[str, Any] = {"type": "array", "items": schema, "$comment": f"{size} entries"}
         if size.value is not None:
             listed |= {"minItems": size.value, "maxItems": size.value}
         schema = {"anyOf": [listed, {"type": "object", "additionalProperties": schema}]}
     if len(param.shape) == 2:
         coo = {"type": "object", "required": ["coo", "shape"]}
         schema = {"anyOf": [*schema["anyOf"], coo]}
-    note = {"description": described(param_words(param), param.doc)}
+    note: dict[str, Any] = {"description": described(param_words(param), param.doc)}
     if isinstance(param.default, Constant):
         note["default"] = param.default.value
     return {**note, **schema}

@@ -91,7 +91,8 @@ def show_kkt(model: Model) -> str:
     lines += titled("dual feasibility", [f"{row.name} ≥ 0{row.clause}" for row in inequalities])
     lines += titled("complementarity", [show_complementarity(row) + row.clause for row in inequalities])
     others = [show_membership(c) for c in model.constraints if not isinstance(c, Relation) and not rows_of(c)]
-    others += [f"{pretty(v.name)} ∈ {show_set(v.set, Printer())}" for v in model.vars.values() if is_conic(v.set)]
+    sets = ((var.name, var.set) for var in model.vars.values())
+    others += [f"{pretty(name)} ∈ {show_set(use, Printer())}" for name, use in sets if use and is_conic(use)]
     lines += titled("in sets, by their normal cones", others)
     lines += titled("where", [f"{name} ∈ {meaning}" for name, meaning in gradient.elements.items()])
     return "\n".join(lines) + "\n"
@@ -155,9 +156,9 @@ def set_rows(
     return []
 
 
-def is_conic(use: SetUse | None) -> bool:
+def is_conic(use: SetUse) -> bool:
     """Whether a set of a var is none that rows can say."""
-    return use is not None and use.name not in BOUND_SETS and use.name not in ("simplex", "free")
+    return use.name not in BOUND_SETS and use.name not in ("simplex", "free")
 
 
 def var_rows(model: Model, var: Var) -> list[Row]:
