@@ -6,7 +6,7 @@ without a rule is differentiated by JAX, it alone: its own arguments where they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,12 @@ from karush.compiler.affine_blocks import (
     select,
     size_of,
 )
+from karush.compiler.dependence import walk
 from karush.compiler.evaluate import Evaluator
 from karush.compiler.evaluate_operators import divide, is_number
 from karush.compiler.indexing import take
-from karush.compiler.linearity import LINEAR_ATOMS
-from karush.compiler.model import Apply, Comprehension, Expr, Named, Subscript, VarValue
+from karush.compiler.linearity import LINEAR_ATOMS, is_affine
+from karush.compiler.model import Apply, Binder, Comprehension, Expr, Named, Subscript, VarValue
 from karush.compiler.scope import Scope
 
 
@@ -56,7 +57,7 @@ class AffineForms:
 
     def form(self, expr: Expr, scope: Scope) -> Affine:
         """The affine form of an expression that is known to be affine."""
-        kept = scope.affine.get(expr)
+        kept = scope.lookup_affine(expr)
         if kept is None:
             kept = scope.affine[expr] = self._form(expr, scope)
         return kept
@@ -221,7 +222,17 @@ class AffineForms:
         def run(inner: Scope) -> Affine:
             return self.leaving(self.form(expr.body, inner), shape, inner)
 
-        return self.evaluator.clauses.lanes(scope, expr.binders, (expr.body,), run)
+        return self.lanes(scope, expr.binders, (expr.body,), run)
+
+    def lanes(
+        self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Callable[[Scope], Any]
+    ) -> Any:
+        """`Clauses.lanes`, with the forms of affine lets that need none of the binders made outside."""
+        lets = (n for n in walk(*bodies) if isinstance(n, Named) and scope.dependence.vars(n) and scope.binds(n))
+        for node in lets:
+            if is_affine(node, scope.dependence):
+                self.form(node, scope)
+        return self.evaluator.clauses.lanes(scope, binders, bodies, run)
 
     def leaving(self, form: Affine, shape: Sizes, scope: Scope) -> Affine:
         """A form as it may leave a clause: dense blocks, to which the binders' axes are axes of the expression."""

@@ -44,10 +44,24 @@ def _at(array: Array, indices: tuple[Any, ...]) -> Array:
     """Indexing where the indices are known to be in range."""
     if all(isinstance(i, slice) for i in indices):
         return array
+    if any(not isinstance(i, slice) and _is_empty(size) for i, size in zip(indices, array.shape, strict=False)):
+        return jnp.zeros(_shape_at(array, indices), array.dtype)  # the clause around it has no positions
     if all(isinstance(i, (slice, int)) for i in indices):
         return array[indices]
     wrap = any(isinstance(i, int) and i < 0 for i in indices)
     return array.at[indices].get(mode="promise_in_bounds", wrap_negative_indices=wrap)
+
+
+def _is_empty(size: Any) -> bool:
+    return isinstance(size, int) and size == 0
+
+
+def _shape_at(array: Array, indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The shape of ``array[indices]`` for whole slices, single indices, and at most one index array."""
+    shape: list[Any] = []
+    for index, size in zip(indices, array.shape, strict=False):
+        shape.extend([size] if isinstance(index, slice) else jnp.shape(index))
+    return (*shape, *array.shape[len(indices) :])
 
 
 def static_index(expr: Expr, inputs: Inputs) -> Any | None:

@@ -196,7 +196,7 @@ class QuadraticTerms:
 
         bodies = (expr.body,) if condition is None else (condition, expr.body)
         lengths = tuple(scope.inputs.size(b.length) for b in expr.binders)
-        terms = self.forms.evaluator.clauses.lanes(scope, expr.binders, bodies, run)
+        terms = self.forms.lanes(scope, expr.binders, bodies, run)
         return [
             t.summed(len(lengths)) if isinstance(t, Parts) else replace(t, shape=(*lengths, *t.shape)) for t in terms
         ]

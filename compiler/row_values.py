@@ -63,12 +63,11 @@ class RowValues:
         shape, dtype = inputs.shape(family.shape), inputs.dtype
         raws = {side: raw_side(side, self.bounding) for side in (family.lower, family.upper) if side is not None}
         bodies = (*family.expressions, *(raw for raw in raws.values() if raw is not None))
-        clauses = self.forms.evaluator.clauses
 
         def run(inner: Scope) -> _Lane:
             return self._lane(family, raws, inner)
 
-        lane = clauses.lanes(scope, family.binders, bodies, run) if family.binders else run(scope)
+        lane = self.forms.lanes(scope, family.binders, bodies, run) if family.binders else run(scope)
         number = size_of(shape)
         parts: dict[str, Array | None] = {
             name: expand(block, shape, dtype).reshape((number, self.layout.sizes[name]))

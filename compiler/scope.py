@@ -71,6 +71,15 @@ class Scope:
             scope = None if scope.fresh is not None and scope.fresh(expr) else scope.parent
         return None
 
+    def lookup_affine(self, expr: Expr) -> Any:
+        """The affine form kept for a node, or None."""
+        scope: Scope | None = self
+        while scope is not None:
+            if expr in scope.affine:
+                return scope.affine[expr]
+            scope = None if scope.fresh is not None and scope.fresh(expr) else scope.parent
+        return None
+
     def view(self, expr: Subscript) -> View | None:
         """The view kept for a subscript, or None."""
         scope: Scope | None = self
