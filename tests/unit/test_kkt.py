@@ -1,4 +1,4 @@
-"""The KKT system at fixed rows: accurate where it is regular, minimal where it is singular, honest where it has none."""
+"""The KKT system at fixed rows: accurate where it is regular, minimal where singular, honest where it has none."""
 
 from dataclasses import replace
 
