@@ -55,7 +55,6 @@ class _Slots:
 @dataclass(frozen=True)
 class _Data:
     problem: Whitened
-    redundant: Array
     max_iterations: Array
 
 
@@ -131,7 +130,7 @@ def _turn(data: _Data, state: _State) -> _State:
     regular = pivot > pivot_tolerance(pivot.dtype)
     step = longest_step(slots.multiplier, sign * rates, slots.kind, entering.violation, pivot, regular)
     signed = sign * step.length
-    ignore = step.stuck & (entering.violation <= data.redundant[k])
+    ignore = step.stuck & (entering.violation <= problem.redundant[k])
     outcome = jnp.where(step.stuck & ~ignore, CONTRADICTION, RUNNING)
 
     basis, slot = _updated(slots, rates, kernel, direction, pivot, step)
@@ -162,8 +161,8 @@ def _turn(data: _Data, state: _State) -> _State:
     )
 
 
-def run(problem: Whitened, redundant: Array, max_iterations: Array) -> PrimalEnd:
-    """Iterate to the optimal working set, a contradiction or ``max_iterations`` turns; arguments as in the tableau."""
+def run(problem: Whitened, max_iterations: Array) -> PrimalEnd:
+    """Iterate to the optimal working set, a contradiction or ``max_iterations`` turns."""
     W, u = problem.rows, problem.start
     k, n = W.shape
     idle, value = jnp.zeros(k, u.dtype), W @ u
@@ -174,7 +173,7 @@ def run(problem: Whitened, redundant: Array, max_iterations: Array) -> PrimalEnd
     start = _State(
         jnp.zeros((), jnp.int32), slots, u, idle, jnp.zeros(k, jnp.int32), jnp.zeros((), u.dtype), entering, outcome
     )
-    end = run_loop(_is_running, _turn, _Data(problem, redundant, max_iterations), start)
+    end = run_loop(_is_running, _turn, _Data(problem, max_iterations), start)
     working = is_working(end.kind)
     pseudo_inverse = jnp.where(working[:, None], end.slots.basis[end.slot], 0)
     null_basis = jnp.where((end.slots.kind == IDLE)[:, None], end.slots.basis, 0)

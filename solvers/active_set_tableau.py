@@ -42,7 +42,6 @@ from karush.solvers.whitening import Whitened
 @dataclass(frozen=True)
 class _Data:
     problem: Whitened
-    redundant: Array
     max_iterations: Array
 
 
@@ -101,7 +100,7 @@ def _turn(data: _Data, state: _State) -> _State:
         regular = regular & (jnp.sum(working) < dimension)
     step = longest_step(state.multiplier, entering.sign * column, kind, entering.violation, pivot, regular)
     signed = entering.sign * step.length
-    ignore = step.stuck & (entering.violation <= data.redundant[k])
+    ignore = step.stuck & (entering.violation <= problem.redundant[k])
     outcome = jnp.where(step.stuck & ~ignore, CONTRADICTION, RUNNING)
 
     p = jnp.where(step.drop, step.leaving, k)
@@ -128,11 +127,8 @@ def _turn(data: _Data, state: _State) -> _State:
     )
 
 
-def run(problem: Whitened, redundant: Array, max_iterations: Array) -> TableauEnd:
-    """Iterate to the optimal working set, a contradiction or ``max_iterations`` turns.
-
-    ``redundant`` (k,): up to this violation a singular row is ignored.
-    """
+def run(problem: Whitened, max_iterations: Array) -> TableauEnd:
+    """Iterate to the optimal working set, a contradiction or ``max_iterations`` turns."""
     W = problem.rows
     gram = W @ W.T
     diagonal = problem.length
@@ -141,7 +137,7 @@ def run(problem: Whitened, redundant: Array, max_iterations: Array) -> TableauEn
     entering = choose(problem, value, idle, diagonal)
     outcome = jnp.where(entering.found & problem.sound, RUNNING, OPTIMAL).astype(jnp.int32)
     start = _State(jnp.zeros((), jnp.int32), gram, diagonal, value, idle, idle, entering, outcome)
-    end = run_loop(_is_running, _turn, _Data(problem, redundant, max_iterations), start)
+    end = run_loop(_is_running, _turn, _Data(problem, max_iterations), start)
     working = is_working(end.kind)
     k = end.entering.row
     at_k = jnp.arange(value.shape[0], dtype=jnp.int32) == k

@@ -38,7 +38,7 @@ def _verified(
 
     def decide(_: tuple[Array, Point]) -> tuple[Array, Point]:
         multipliers = factor.scale * ray
-        for _step in range(2):
+        for _step in range(3):
             # least squares in the working set: take what is left of Cᵀλ out of it
             _dx, change = factor.solve_working(stack.adjoint(multipliers), jnp.zeros_like(multipliers))
             multipliers = multipliers + change
@@ -51,16 +51,16 @@ def _verified(
 
 
 def _search(
-    whitened: Whitened, redundant: Array, max_iterations: Array, counts: tuple[int, int]
+    whitened: Whitened, max_iterations: Array, counts: tuple[int, int]
 ) -> tuple[active_set_primal.PrimalEnd | active_set_tableau.TableauEnd, ActiveSetFactor]:
     """Run the form that suits the sizes: (end of the loop, factor at its working set)."""
     k, n = whitened.rows.shape
     make = partial(ActiveSetFactor, whitened.basis, whitened.rows, whitened.scale)
     if k > PRIMAL_FROM * n:
-        primal = active_set_primal.run(whitened, redundant, max_iterations)
+        primal = active_set_primal.run(whitened, max_iterations)
         working = is_working(primal.kind).astype(whitened.rows.dtype)
         return primal, make(working, None, primal.pseudo_inverse, primal.null_basis, counts)
-    tableau = active_set_tableau.run(whitened, redundant, max_iterations)
+    tableau = active_set_tableau.run(whitened, max_iterations)
     working = is_working(tableau.kind).astype(whitened.rows.dtype)
     return tableau, make(working, tableau.gram_inverse, None, None, counts)
 
@@ -72,8 +72,8 @@ def solve(problem: QuadraticProgram, tol: float | Array, max_iterations: int | A
     exchanges of the working set, which are what ``iterations`` counts (typically about as many as rows are active).
 
     Statuses: SOLVED; SOLVED_INACCURATE (within 1000 tol); INFEASIBLE with a verified certificate; LIMIT; FAILED where P
-    is not positive definite to working precision, data are not finite, or neither a solution nor a certificate
-    verifies. Raises ValueError where the problem has no quadratic term at all.
+    is not positive definite to working precision, data are not finite (the point is zero then), or neither a
+    solution nor a certificate verifies. Raises ValueError where the problem has no quadratic term at all.
     """
     dtype = problem.linear.dtype
     tol = jnp.asarray(tol, dtype)
@@ -81,8 +81,7 @@ def solve(problem: QuadraticProgram, tol: float | Array, max_iterations: int | A
     whitened = whiten(problem, stack, tol)
     if not whitened.rows.shape[0]:
         return _unconstrained(problem, stack, whitened, tol)
-    # 0.01 tol is the slack of a violation, so this is 10 tol relative to the row
-    end, factor = _search(whitened, 1000 * whitened.slack, jnp.asarray(max_iterations, jnp.int32), stack.counts)
+    end, factor = _search(whitened, jnp.asarray(max_iterations, jnp.int32), stack.counts)
     x = whitened.basis @ (whitened.start + end.multiplier @ whitened.rows)
     held = hold(*sides_of(problem, stack), end.kind)
     refined = refine(problem, stack, factor, held, x, whitened.scale * end.multiplier, tol)
@@ -90,13 +89,20 @@ def solve(problem: QuadraticProgram, tol: float | Array, max_iterations: int | A
     unsolved = ~(worst(refined.residuals) <= tol)
     contradiction = whitened.sound & unsolved & (end.outcome == CONTRADICTION)
     infeasible, certificate = _verified(problem, stack, factor, end.ray, contradiction, tol)
+    if not (held.lower is None or held.upper is None):
+        crossed = whitened.sound & unsolved & (certificates.crossing(problem) > tol)
+        crossing = certificates.crossing_certificate(problem)
+        certificate = jax.tree.map(partial(jnp.where, crossed), crossing, certificate)
+        infeasible = infeasible | crossed
 
     status = classify(refined.residuals, tol)
     status = jnp.where((status == Status.LIMIT) & (end.outcome != RUNNING), Status.FAILED, status)
     status = jnp.where(whitened.sound & ~contradiction, status, Status.FAILED)
     status = jnp.where(infeasible, Status.INFEASIBLE, status).astype(jnp.int32)
+    finite = jnp.isfinite(worst(refined.residuals))
+    point = stack.point(refined.x, refined.multipliers)
     return Solution(
-        point=stack.point(refined.x, refined.multipliers),
+        point=jax.tree.map(lambda leaf: jnp.where(finite, leaf, 0), point),
         objective=objective(problem, refined.x),
         status=status,
         iterations=end.count,
@@ -115,6 +121,7 @@ def _unconstrained(problem: QuadraticProgram, stack: Stack, whitened: Whitened, 
     point = stack.point(x, none)
     residuals = kkt_residuals(problem, point)
     status = jnp.where(whitened.sound, classify(residuals, tol), Status.FAILED).astype(jnp.int32)
+    point = jax.tree.map(lambda leaf: jnp.where(jnp.isfinite(worst(residuals)), leaf, 0), point)
     factor = ActiveSetFactor(
         whitened.basis, whitened.rows, whitened.scale, none, jnp.zeros((0, 0), x.dtype), None, None, stack.counts
     )

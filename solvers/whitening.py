@@ -69,7 +69,8 @@ class Whitened:
     ``basis`` L⁻ᵀ (n, n), ``rows`` W (k, n), ``scale`` (k,), ``start`` u₀ (n,), ``lower`` and ``upper`` (k,) scaled,
     ±inf where absent, or None. ``equality`` (k,) boolean, or None where no row can be one. ``length`` (k,)
     is 1.0, 0.0 for a row of zeros. ``slack`` (k,): a violation
-    up to it is none. ``sound`` (): P was positive definite to working precision.
+    up to it is none; ``redundant`` (k,): up to it a row that depends on others is ignored. ``sound`` (): P was positive
+    definite to working precision.
     """
 
     basis: Array
@@ -81,6 +82,7 @@ class Whitened:
     upper: Array | None
     equality: Array | None
     slack: Array
+    redundant: Array
     sound: Array
 
 
@@ -133,7 +135,8 @@ def _magnitude(lower: Array | None, upper: Array | None, like: Array) -> Array:
 def whiten(problem: QuadraticProgram, stack: Stack, tol: Array) -> Whitened:
     """Factorise P and transform the rows: one Cholesky, one triangular inverse, one product.
 
-    Where P is not positive definite, ``sound`` is False and the rest is of no use. A row of zeros stays zero.
+    Where P is not positive definite, ``sound`` is False and the rest is of no use: it is made with the identity, so
+    that it is finite. A row of zeros stays zero.
     """
     P, q = problem.quadratic, problem.linear
     if P is None:
@@ -141,20 +144,34 @@ def whiten(problem: QuadraticProgram, stack: Stack, tol: Array) -> Whitened:
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
     # P and its transpose are equal, but LAPACK's order of storage is that of the transpose: no copy is made
     factor = lax.linalg.cholesky(P.T, symmetrize_input=False)
-    basis = lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).T
-    pivots = jnp.diagonal(factor)
     eps = float(jnp.finfo(q.dtype).eps)
-    sound = jnp.min(pivots) > eps * jnp.max(jnp.abs(jnp.diagonal(P))) ** 0.5
+    # each pivot against its own diagonal entry, so that no scaling of the variables matters; NaN is not sound
+    sound = jnp.all(jnp.diagonal(factor) ** 2 > 100 * eps * jnp.diagonal(P))
+    factor = jnp.where(sound, factor, identity)
+    basis = lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).T
     start = -(q @ basis)
     # the barriers keep XLA from fusing the scaling into the products, which makes them three times slower
     rows = lax.optimization_barrier(stack.times(basis))
     length = jnp.sqrt(jnp.sum(rows * rows, axis=1))
     scale = jnp.where(length > 0, 1 / jnp.where(length > 0, length, 1), 1)
     lower, upper = sides_of(problem, stack)
+    unit = tol * scale * (1 + _magnitude(lower, upper, scale))
     # the values of unit rows carry rounding of the size of ‖u₀‖
-    slack = 0.01 * tol * scale * (1 + _magnitude(lower, upper, scale)) + 8 * eps * jnp.linalg.norm(start)
+    rounding = 8 * eps * jnp.linalg.norm(start)
     lower = None if lower is None else lower * scale
     upper = None if upper is None else upper * scale
     equality = None if lower is None or upper is None else lower == upper
     unit_rows = lax.optimization_barrier(rows * scale[:, None])
-    return Whitened(basis, unit_rows, scale, (length > 0).astype(q.dtype), start, lower, upper, equality, slack, sound)
+    return Whitened(
+        basis=basis,
+        rows=unit_rows,
+        scale=scale,
+        length=(length > 0).astype(q.dtype),
+        start=start,
+        lower=lower,
+        upper=upper,
+        equality=equality,
+        slack=0.01 * unit + rounding,
+        redundant=10 * unit + 4 * rounding,
+        sound=sound,
+    )
