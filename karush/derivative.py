@@ -17,6 +17,8 @@ from karush.evidence import Solved, pair_evidence
 from karush.outputs import DerivativeError, Request, pick, resolve
 from karush.problem import Problem
 from karush.result import EvidenceRecord, Record
+from karush.solvers.evidence import DerivativeStatus
+from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.quadratic_driver import choose, facts_of, solve
 
 Arrays = dict[str, Array]
@@ -53,20 +55,38 @@ class Differentiated:
     def value(self, moved: Arrays, given: Mapping[str, Any]) -> tuple[Array, Solved]:
         """The output, and what its evidence is computed from."""
         compiled = self.compiled
-        params = self.params(moved, given)
         if compiled.form is None:
-            solved = Solved(compiled.function(params), {}, None, None)
+            solved = Solved(compiled.function(self.params(moved, given)), {}, None, None)
         else:
-            split = split_infinities(compiled.complete(params), compiled.bounding)
-            program = compiled.form.program(split)
+            split, program = self.program(moved, given)
             choice = choose(facts_of(program, compiled.strongly_convex), compiled.settings.solver)
             solution = solve(program, compiled.settings, choice)
             solved = Solved(compiled.outcome(split, solution), split, program, solution)
         return pick(solved.outcome, self.request.of), jax.lax.stop_gradient(solved)
 
-    def evidence(self, solved: Solved, cotangent: Array) -> EvidenceRecord:
+    def program(self, moved: Arrays, given: Mapping[str, Any]) -> tuple[Arrays, QuadraticProgram]:
+        """All params with their infinities split off, and the quadratic program that they make."""
+        assert self.compiled.form is not None
+        split = split_infinities(self.compiled.complete(self.params(moved, given)), self.compiled.bounding)
+        return split, self.compiled.form.program(split)
+
+    def evidence(self, moved: Arrays, given: Mapping[str, Any], solved: Solved, cotangent: Array) -> EvidenceRecord:
         """The evidence of the output and a cotangent."""
-        return pair_evidence(self.compiled, self.request.of, solved, cotangent)
+
+        def back(data: QuadraticProgram) -> Arrays:
+            return jax.vjp(lambda m: self.program(m, given)[1], moved)[1](data)[0]
+
+        return pair_evidence(self.compiled, self.request.of, solved, cotangent, back, self.request.wrt)
+
+    def masked(self, gradients: Arrays, evidence: EvidenceRecord, cotangent: Array) -> Arrays:
+        """The gradients with NaN in the params in which there is no derivative (0 for a zero cotangent)."""
+        zero = jnp.all(cotangent == 0)
+
+        def one(name: str) -> Array:
+            undefined = evidence["params"][name] == DerivativeStatus.UNDEFINED
+            return jnp.where(undefined & ~zero, jnp.nan, gradients[name])
+
+        return {name: one(name) for name in self.request.wrt}
 
     @cached_property
     def jitted_value(self) -> Callable[..., tuple[Array, Solved]]:
@@ -106,8 +126,8 @@ def vjp(
         def pull(cotangent: Any) -> Record:
             seed = jnp.broadcast_to(jnp.asarray(cotangent, value.dtype), value.shape)
             (gradients,) = back(seed)
-            evidence = function.jitted_evidence(solved, seed)
-            return Record({**{name: gradients[name] for name in function.request.wrt}, "evidence": evidence})
+            evidence = function.jitted_evidence(moved, prepared.arrays, solved, seed)
+            return Record({**function.masked(gradients, evidence, seed), "evidence": evidence})
 
         return value, pull
 
@@ -138,7 +158,8 @@ def jvp(
             }
             tangent = forward(whole)
             seed = jnp.where(jnp.isfinite(tangent), tangent, 1)
-            return Record({"tangent": tangent, "evidence": function.jitted_evidence(solved, seed)})
+            evidence = function.jitted_evidence(moved, prepared.arrays, solved, seed)
+            return Record({"tangent": tangent, "evidence": evidence})
 
         return value, push
 

@@ -1,17 +1,18 @@
-"""What can be said of a derivative in one direction.
+"""What can be said of the derivative of one output, for one cotangent, in some params.
 
 With the program's solution u(θ), K du = −∂F/∂θ dθ (solvers/implicit.py) and an output g(u, θ), the cotangent c of g has
-the part s = (∂g/∂u)ᵀ c on the solution, and its gradient needs K λ = s. Of that pair (output, cotangent):
+the part (∂g/∂u)ᵀ c on the solution; solvers/direction.py tells what pulling that back is worth: residual, condition,
+error bound, status. If K has a kernel, the derivative in a param is determined only if no vector k of the kernel sees
+the param, kᵀ∂F/∂θ = 0. Where one does,
 
-    residual       ‖K λ − s‖ relative to ‖s‖, in the scales in which K was factorised
-    condition      ‖K‖ / σ_min, estimated by power and inverse iteration
-    error_bound    condition · (residual + the solution's own KKT residual): to first order, relative to the gradient
-    status         undefined where s has a part in the kernel of K (the output then moves freely), or there is no
-                   solution; conservative where a row is weakly active; else unique
+    k in multipliers of equations     the perturbed problem has no solution: undefined
+    k in the variables                the solution jumps: undefined (the optimal value has a kink: conservative)
+    k in multipliers of inequalities  the solution has a kink, as at max(p, q) for p = q: conservative
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,15 +26,16 @@ from karush.compiler.model import DualValue, Model, VarValue
 from karush.compiler.outcome import Outcome
 from karush.outputs import pick
 from karush.result import EvidenceRecord, Record
-from karush.solvers import linearisation as linear
+from karush.solvers import direction
 from karush.solvers.evidence import DerivativeStatus
-from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
-from karush.solvers.kkt import flatten
-from karush.solvers.residuals import worst
+from karush.solvers.linearisation import kernel_tolerance
 from karush.solvers.result import Status
 
-POWER_STEPS = 6
+Arrays = dict[str, Array]
+PullBack = Callable[[QuadraticProgram], Arrays]
+"""From a cotangent of the program's data to one of the params."""
 
 
 @jax.tree_util.register_dataclass
@@ -67,46 +69,87 @@ def output_status(model: Model, of: str, outcome: Outcome) -> Array:
     return jnp.max(jnp.stack(parts))
 
 
-def spectral_norm(program: QuadraticProgram, lin: linear.Linearisation, like: Array) -> Array:
-    """‖K‖ by power iteration (K is symmetric): a lower estimate."""
-    start = jnp.cos(jnp.arange(like.shape[0], dtype=like.dtype))
-
-    def turn(_: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        moved = linear.product(program, lin, carry[0])
-        length = jnp.linalg.norm(moved)
-        return moved / jnp.where(length > 0, length, 1), length
-
-    return jax.lax.fori_loop(0, POWER_STEPS, turn, (start, jnp.zeros((), like.dtype)))[1]
+def largest(tree: Any) -> Array:
+    """The largest magnitude among the real leaves of a tree."""
+    sizes = [jnp.max(jnp.abs(leaf), initial=0.0) for leaf in jax.tree.leaves(tree) if leaf.dtype != jax.dtypes.float0]
+    return jnp.max(jnp.stack(sizes)) if sizes else jnp.zeros(())
 
 
-def pair_evidence(compiled: Compiled, of: str, solved: Solved, cotangent: Array) -> EvidenceRecord:
-    """The evidence of an output and a cotangent, with the active and weakly active rows by label."""
+def param_statuses(
+    program: QuadraticProgram, solution: DifferentiableSolution, back: PullBack, of_value: bool
+) -> Arrays:
+    """For every param the status that the kernel leaves it: unique where no vector of the kernel sees it."""
+    cotangents = direction.kernel_cotangents(program, solution, wide=of_value)
+    points = kernel_points(program, solution, of_value)
+    found: Arrays = {}
+    for i in range(points.x.shape[0]):
+        cotangent = jax.tree.map(lambda leaf, i=i: leaf[i], cotangents)
+        seen = back(cotangent)
+        limit = kernel_tolerance(points.x) * (1 + largest(cotangent))
+        inner = jnp.asarray(DerivativeStatus.CONSERVATIVE, jnp.int32)
+        in_equations, in_variables = (largest(part[i]) > kernel_tolerance(part) for part in (points.y, points.x))
+        harsh = in_equations if of_value else in_equations | in_variables
+        verdict = jnp.where(harsh, DerivativeStatus.UNDEFINED, inner)
+        for name, array in seen.items():
+            status = jnp.where(largest(array) > limit, verdict, DerivativeStatus.UNIQUE).astype(jnp.int32)
+            found[name] = jnp.maximum(found[name], status) if name in found else status
+    return found
+
+
+def kernel_points(program: QuadraticProgram, solution: DifferentiableSolution, wide: bool) -> Point:
+    """The vectors of the kernel as directions of the point, with a leading axis."""
+    lin = solution.linearisation
+    return direction.kernel_points(
+        program, replace(solution, linearisation=replace(lin, kernel=lin.wide_kernel)) if wide else solution
+    )
+
+
+def plain_evidence(compiled: Compiled, status: Array, names: tuple[str, ...]) -> EvidenceRecord:
+    """The evidence of a derivative by the chain rule alone."""
+    zero = jnp.zeros((), compiled.dtype)
+    numbers = {"residual": zero, "condition": zero + 1, "error_bound": zero, "status": status}
+    rows = {"active": Record({}), "weakly_active": Record({})}
+    return EvidenceRecord({**numbers, **rows, "params": Record(dict.fromkeys(names, status))})
+
+
+def pair_evidence(
+    compiled: Compiled, of: str, solved: Solved, cotangent: Array, back: PullBack, names: tuple[str, ...]
+) -> EvidenceRecord:
+    """The evidence of an output and a cotangent: numbers, status, rows by label, and a status for every param."""
     status = output_status(compiled.model, of, solved.outcome)
     program, solution, masks = solved.program, solved.solution, solved.outcome.derivative
     if program is None or solution is None or masks is None:
-        zero = jnp.zeros((), compiled.dtype)
-        parts: dict[str, Any] = {"residual": zero, "condition": zero + 1, "error_bound": zero, "status": status}
-        return EvidenceRecord({**parts, "active": Record({}), "weakly_active": Record({})})
-
-    def output(point: Any) -> Array:
-        return pick(compiled.outcome(solved.params, replace(solution, point=point)), of)
-
-    (seed,) = jax.vjp(output, solution.point)[1](cotangent)
-    lin, rhs = solution.linearisation, flatten(seed)
-    _, residual = linear.solve(program, lin, rhs)
-    zero_seed = jnp.all(rhs == 0)
-    consistent = (residual < linear.kernel_tolerance(rhs)) & (lin.solved > 0)
-    kink = jnp.where(linear.any_weak(lin), DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
-    by_pair = jnp.where(consistent, kink, DerivativeStatus.UNDEFINED)
-    condition = spectral_norm(program, lin, rhs) / solution.evidence.sigma_min
-    residual = jnp.where(zero_seed, 0, residual)
+        return plain_evidence(compiled, status, names)
+    of_value = of == "objective"
+    if of_value:
+        found = direction.value_evidence(program, solution)
+    else:
+        seed = point_cotangent(compiled, of, solved, solution, cotangent)
+        found = direction.adjoint_evidence(program, solution, seed)
+        untouched = largest(seed) == 0
+        found = replace(found, status=jnp.where(untouched, status, found.status))
+    by_param = param_statuses(program, solution, back, of_value)
+    statuses = {name: jnp.maximum(found.status, by_param.get(name, found.status)) for name in names}
+    worst = jnp.max(jnp.stack([found.status, *statuses.values()]))
     return EvidenceRecord(
         {
-            "residual": residual,
-            "condition": condition,
-            "error_bound": condition * (residual + worst(solution.residuals)),
-            "status": jnp.where(zero_seed, status, by_pair).astype(jnp.int32),
+            "residual": found.residual,
+            "condition": found.condition,
+            "error_bound": found.error_bound,
+            "status": worst,
             "active": Record(masks.active),
             "weakly_active": Record(masks.weakly_active),
+            "params": Record(statuses),
         }
     )
+
+
+def point_cotangent(
+    compiled: Compiled, of: str, solved: Solved, solution: DifferentiableSolution, cotangent: Array
+) -> Point:
+    """The part of a cotangent of the output that lies on the program's point."""
+
+    def output(point: Point) -> Array:
+        return pick(compiled.outcome(solved.params, replace(solution, point=point)), of)
+
+    return jax.vjp(output, solution.point)[1](cotangent)[0]

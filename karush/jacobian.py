@@ -57,7 +57,8 @@ def jacobian(function: Differentiated, mode: str, given: Mapping[str, Any]) -> J
         value, forward, solved = jax.linearize(value_of, moved, has_aux=True)
         cotangents = basis(value)
         gradients = {name: columns(forward, moved, name, value) for name in moved}
-    return Jacobian(value, gradients, worst_evidence(function, solved, cotangents), solved)
+    evidence = worst_evidence(function, given, solved, cotangents)
+    return Jacobian(value, function.masked(gradients, evidence, cotangents), evidence, solved)
 
 
 def basis(like: Array) -> Array:
@@ -76,13 +77,18 @@ def columns(forward: Any, moved: Arrays, name: str, value: Array) -> Array:
     return found.reshape(value.shape + moved[name].shape)
 
 
-def worst_evidence(function: Differentiated, solved: Solved, cotangents: Array) -> EvidenceRecord:
+def worst_evidence(
+    function: Differentiated, given: Mapping[str, Any], solved: Solved, cotangents: Array
+) -> EvidenceRecord:
     """The evidence of all rows: the worst residual, bound and status."""
+    moved = function.start(given)
     if cotangents.shape[0] == 0:
         cotangents = jnp.zeros((1, *cotangents.shape[1:]), cotangents.dtype)
-    rows = jax.vmap(lambda seed: function.evidence(solved, seed))(cotangents)
+    rows = jax.vmap(lambda seed: function.evidence(moved, given, solved, seed))(cotangents)
     worst = {name: jnp.max(rows[name]) for name in ("residual", "condition", "error_bound", "status")}
-    return EvidenceRecord({**worst, **{name: first(rows[name]) for name in ("active", "weakly_active")}})
+    params = jax.tree.map(lambda statuses: jnp.max(statuses, axis=0), rows["params"])
+    masks = {name: first(rows[name]) for name in ("active", "weakly_active")}
+    return EvidenceRecord({**worst, **masks, "params": params})
 
 
 def first(tree: Any) -> Any:

@@ -105,6 +105,13 @@ def test_a_gradient_has_the_record_of_the_language(capsys, folder):
     ]  # fmt: skip
 
 
+def test_an_undefined_derivative_is_null_and_has_exit_code_five(capsys, folder):
+    (folder / "edge.opt").write_text("param b\nvar x[2] in nonneg\nminimize sum(x)\nsubject to\n  all: sum(x) >= b\n")
+    record = answer(capsys, "grad", "edge.opt", "-p", "b=3", "--of", "x", code=5)
+    assert record["derivative"]["status"] == "undefined"
+    assert record["gradients"] == {"b": [None, None]}
+
+
 def test_a_jacobian_of_a_function_in_both_modes_with_differences(capsys, folder):
     for mode in ("vjp", "jvp"):
         record = answer(capsys, "grad", "f.opt", "-d", "a=a.csv", "--of", "y", "--mode", mode, "--check")
