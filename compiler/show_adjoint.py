@@ -27,7 +27,19 @@ from karush.compiler.model import (
     Subscript,
     VarValue,
 )
-from karush.compiler.show_terms import Symbol, Term, apply, divided, has_var, inner, scaled, times
+from karush.compiler.show_terms import (
+    Symbol,
+    Term,
+    apply,
+    divided,
+    has_var,
+    inner,
+    outer,
+    product,
+    spread,
+    times,
+    times_named,
+)
 from karush.compiler.show_text import ATOM, Printer
 
 SYMMETRIC_SETS = frozenset({"sym", "psd", "pd"})
@@ -85,17 +97,12 @@ def transposed(gradient: Gradient, matrix: Expr) -> Expr:
     return apply("transpose", (matrix,), matrix.shape[::-1], matrix.span)
 
 
-def product(gradient: Gradient, matrix: Expr, vector: Expr) -> Expr:
-    """``matrix @ vector`` for a column vector."""
-    return apply("matmul", (matrix, vector), (*matrix.shape[:-1], *vector.shape[1:]), vector.span)
-
-
 def column(gradient: Gradient, vector: Expr) -> Expr:
     """``w @ A`` written as a column, ``Aᵀ w``."""
     if isinstance(vector, Apply) and vector.atom == "matmul":
         left, right = vector.arguments
         if len(left.shape) == 1 and len(right.shape) == 2:
-            return product(gradient, transposed(gradient, right), column(gradient, left))
+            return product(transposed(gradient, right), column(gradient, left))
     return vector
 
 
@@ -170,23 +177,6 @@ def note_whole(gradient: Gradient, expr: Expr, term: Term, place: Place) -> None
         gradient.found.append(Contribution(name, None, place.binders, place.conditions, moved))
 
 
-def times_named(term: Term, symbol: Symbol) -> Term:
-    """∇fᵀ a, for an adjoint that is an array."""
-    if term.body is None or not term.body.shape:
-        return replace(term if term.body is None else scaled(replace(term, body=None), term.body), body=symbol)
-    operator = Symbol(f"{symbol.text}ᵀ", shape=(symbol.shape + term.body.shape)[:2], span=symbol.span)
-    return replace(term, body=apply("matmul", (operator, term.body), symbol.shape, symbol.span))
-
-
-def spread(expr: Expr, operand: Expr, term: Term) -> Term:
-    """The adjoint of an operand of an elementwise operator: summed up where a scalar was broadcast."""
-    if operand.shape == expr.shape or operand.shape:
-        return term
-    if term.body is None or not term.body.shape:
-        return term
-    return replace(term, body=apply("sum", (term.body,), (), expr.span))
-
-
 def pull_add(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """A + b."""
     for operand in expr.arguments:
@@ -250,18 +240,12 @@ def pull_matmul(gradient: Gradient, expr: Apply, term: Term, place: Place) -> No
     elif body is None:
         note_whole(gradient, expr, term, place)
     elif ranks == (1, 2):
-        pull(gradient, left, replace(term, body=product(gradient, right, column(gradient, body))), place)
+        pull(gradient, left, replace(term, body=product(right, column(gradient, body))), place)
         pull(gradient, right, replace(term, body=outer(left, body)), place)
     else:
-        pull(gradient, right, replace(term, body=product(gradient, transposed(gradient, left), body)), place)
-        other = outer(body, right) if ranks == (2, 1) else product(gradient, body, transposed(gradient, right))
+        pull(gradient, right, replace(term, body=product(transposed(gradient, left), body)), place)
+        other = outer(body, right) if ranks == (2, 1) else product(body, transposed(gradient, right))
         pull(gradient, left, replace(term, body=other), place)
-
-
-def outer(column_vector: Expr, row: Expr) -> Expr:
-    """The matrix a bᵀ."""
-    transpose = apply("transpose", (row,), row.shape, row.span)
-    return apply("matmul", (column_vector, transpose), (*column_vector.shape, *row.shape), row.span)
 
 
 def pull_transpose(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
@@ -297,7 +281,7 @@ def pull_quad(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None
     else:
         both = (matrix, transposed(gradient, matrix))
         matrix = apply("add", both, matrix.shape, expr.span)
-    pull(gradient, x, times(term, product(gradient, matrix, x)), place)
+    pull(gradient, x, times(term, product(matrix, x)), place)
 
 
 def pull_other(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:

@@ -85,3 +85,31 @@ def inner(term: Term, factor: Expr) -> Term:
         return replace(term, body=apply("matmul", (factor, term.body), (), factor.span))
     product = apply("multiply", (factor, term.body), factor.shape, factor.span)
     return replace(term, body=apply("sum", (product,), (), factor.span))
+
+
+def times_named(term: Term, symbol: Symbol) -> Term:
+    """∇fᵀ a, for an adjoint that is an array."""
+    if term.body is None or not term.body.shape:
+        return replace(term if term.body is None else scaled(replace(term, body=None), term.body), body=symbol)
+    operator = Symbol(f"{symbol.text}ᵀ", shape=(symbol.shape + term.body.shape)[:2], span=symbol.span)
+    return replace(term, body=apply("matmul", (operator, term.body), symbol.shape, symbol.span))
+
+
+def spread(expr: Expr, operand: Expr, term: Term) -> Term:
+    """The adjoint of an operand of an elementwise operator: summed up where a scalar was broadcast."""
+    if operand.shape == expr.shape or operand.shape:
+        return term
+    if term.body is None or not term.body.shape:
+        return term
+    return replace(term, body=apply("sum", (term.body,), (), expr.span))
+
+
+def outer(column_vector: Expr, row: Expr) -> Expr:
+    """The matrix a bᵀ."""
+    transpose = apply("transpose", (row,), row.shape, row.span)
+    return apply("matmul", (column_vector, transpose), (*column_vector.shape, *row.shape), row.span)
+
+
+def product(matrix: Expr, vector: Expr) -> Expr:
+    """``matrix @ vector`` for a column vector."""
+    return apply("matmul", (matrix, vector), (*matrix.shape[:-1], *vector.shape[1:]), vector.span)

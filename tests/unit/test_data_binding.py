@@ -2,15 +2,19 @@
 
 import json
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
 from karush.compiler.analyse import analyse_text
 from karush.data.bind import bind
+from karush.data.csv_file import read_csv
 from karush.data.files import read_setting
 from karush.data.given import Reading
 from karush.data.infinite import bounding_params
 from karush.data.json_file import read_json
+from karush.dsl.render import render
 
 MODEL = """dim n, T = 3
 param mu[n], Sigma[n, n] in psd
@@ -211,3 +215,35 @@ def test_a_box_may_depend_on_other_params():
 
 def test_nothing_at_all_misses_every_param_and_no_size(model):
     assert codes(bind(model, Reading())) == ["E0401", "E0401"]
+
+
+NUMBERS = st.one_of(
+    st.integers(-3, 3), st.floats(allow_nan=True, allow_infinity=True), st.just(10**400), st.booleans(), st.none()
+)
+JSON = st.recursive(
+    NUMBERS | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@hypothesis.given(
+    st.dictionaries(st.sampled_from([*"nT", "mu", "Sigma", "x", "at", "gamma", "cap", "Mu", "coo"]), JSON)
+)
+def test_any_json_gives_data_or_findings_never_an_exception(data):
+    result = bind(model_of(MODEL), read_json(json.dumps(data), "data.json"))
+    assert not isinstance(result, list) or all(finding.labels for finding in result)
+    if isinstance(result, list):
+        assert render(result, "full")
+
+
+@hypothesis.given(st.text(alphabet='{}[]":,01.eE-ab \n\t', max_size=40))
+def test_any_text_is_json_data_or_a_finding(text):
+    reading = read_json(text, "data.json")
+    assert reading.findings or reading.refused or text.strip().startswith("{")
+
+
+@hypothesis.given(st.text(alphabet='ab,"\n\r 01.-e\x00', max_size=40))
+def test_any_text_is_a_table_or_is_refused(text):
+    reading = read_csv(text, "p", "p.csv")
+    assert len(reading.values) + len(reading.refused) == 1
