@@ -42,6 +42,9 @@ class _Terms:
             case Apply(atom="add" | "subtract" | "negate"):
                 for argument in expr.arguments:
                     yield from self.curved(argument)
+            case Apply(atom="multiply" | "divide") if sum(bool(self._dependence.vars(a)) for a in expr.arguments) == 1:
+                for argument in expr.arguments:
+                    yield from self.curved(argument)
             case _:
                 yield expr
 

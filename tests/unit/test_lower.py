@@ -199,6 +199,7 @@ CHOICES = [
     ("param P[2, 2] in pd, c[2], g in pos\nvar x[2]\nmaximize sum(x) - g / 2 * quad(x - c, P)\n", "active_set", True),
     ("param P[2, 2] in pd, g in nonneg\nvar x[2]\nminimize g * (x @ P @ x)\n", "active_set", None),
     ("param P[2, 2] in pd\nvar x[2]\nminimize quad(x, P) + norm1(x)\n", "ipm", False),
+    ("param a in nonneg\nvar x[2]\nminimize 2 * (sumsq(x) + a * norm1(x)) / 3\n", "ipm", False),
 ]
 
 
