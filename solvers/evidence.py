@@ -5,11 +5,13 @@ UNIQUE         the output is differentiable there (in every direction that the k
 see). CONSERVATIVE   a kink: what is returned is one element of the conservative derivative, by the rule of
 linearisation.py. UNDEFINED      there is no derivative: no solution, or the output is not unique.
 
-    primal      undefined if x can move within the solutions; conservative if a row is weakly active; else
-    unique dual        undefined if the multipliers can move; conservative if a row is weakly active; else
-    unique objective   undefined without a solution; conservative where inequality multipliers can move (the
-    optimal value then
-                has a kink in those rows' sides); else unique, by the envelope formula, whether or not x is
+    primal      undefined if x can move within the solutions; conservative at a kink; else unique
+    dual        undefined if the multipliers can move; conservative at a kink; else unique
+    objective   undefined without a solution; conservative where inequality multipliers can move; else unique, by the
+                envelope formula, whether or not x is
+
+A kink is a weakly active row, or inequality multipliers that can move: then the active rows depend on each other, and
+which of them hold x, or carry the optimal value, changes with the side of each one.
 
 Everything comes from products and triangular solves: inverse iteration for σ_min, the trace of a projector
 for the rank. SVD, QR and eigh do not lower everywhere.
@@ -139,7 +141,7 @@ def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
     wide = moves(problem, lin, lin.wide_kernel)
     kinked = _any_inequality(wide)
     dual_moves = _any_multiplier(wide)
-    kink = jnp.where(weak, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
+    kink = jnp.where(weak | kinked, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
     undefined = DerivativeStatus.UNDEFINED
     value = jnp.where(kinked, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
 
