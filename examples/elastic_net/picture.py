@@ -54,13 +54,13 @@ def main() -> None:
                       color=line.get_color(), linewidth=3, alpha=0.35)
     left.set(xlabel="log λ", ylabel="coefficient", title="Path, with the derivative as tangents")
     left.legend(fontsize=7, ncol=2)
-    right.plot(path, errors, color="tab:blue", label="held-out error")
+    error_line = right.plot(path, errors, color="tab:blue", label="held-out error")[0]
     below = right.twinx()
-    below.plot(path, gradients, color="tab:red", linewidth=1, label="its gradient")
+    slope_line = below.plot(path, gradients, color="tab:red", linewidth=1, label="its gradient")[0]
     below.axhline(0, color="black", linewidth=0.5)
     right.set(xlabel="log λ", ylabel="mean squared error on 142 patients", title="Choosing λ by its gradient")
     below.set(ylabel="d error / d log λ")
-    figure.legend(loc="lower right", fontsize=7)
+    right.legend(handles=[error_line, slope_line], fontsize=7, loc="upper left")
     figure.savefig(HERE / "elastic_net.png", dpi=110)
 
 
