@@ -74,12 +74,22 @@ def in_order(model: Model, duals: Mapping[str, Any]) -> dict[str, Any]:
     return {name: duals[name] for name in dict.fromkeys([*names, *model.vars]) if name in duals}
 
 
-def limit_output(model: Model, dtype: str) -> Output:
-    """The record of a solve that was stopped at its time limit."""
+def limit_output(kind: Classification, model: Model, binding: Binding, dtype: str) -> Output:
+    """The record of a solve that was stopped at its time limit: what is known without solving."""
     record = {
-        "v": VERSION, "model": model.name, "status": Status.LIMIT.word, "objective": None,
-        "values": dict.fromkeys(outputs(model)), "duals": {}, "versions": versions(), "dtype": dtype,
-    }  # fmt: skip
+        "v": VERSION,
+        "model": model.name,
+        "status": Status.LIMIT.word,
+        "objective": None,
+        "values": dict.fromkeys(outputs(model)),
+        "duals": {},
+        "dims": dict(binding.dims),
+        "labels": {dim: list(labels) for dim, labels in binding.labels.items()},
+        "problem": {"class": kind.problem_class, "convex": kind.convex},
+        "solver": None,
+        "versions": versions(),
+        "dtype": dtype,
+    }
     return Output(record)
 
 

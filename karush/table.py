@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,12 +29,15 @@ def show_number(value: Any) -> str:
 
 
 def print_output(output: Output, console: Console) -> None:
-    """One result: a head line, then the values, duals or gradients, one table for every kind and shape."""
+    """One result: a head line, then values, duals or gradients, then what solved it."""
     record = output.record
     console.print(headline(record))
     for tree, title in (("values", "values"), ("duals", "duals"), ("gradients", f"d {record.get('of')} / d …")):
-        entries = list(branch(tree, record.get(tree) or {}))
-        print_entries(title, tree, entries, output.axes, console)
+        entries = [(name, array) for name, array in branch(tree, record.get(tree) or {}) if array.size]
+        if entries:
+            console.print(Text(f"\n{title}", style="bold underline"))
+            print_entries(tree, entries, output.axes, console)
+    console.print()
     for line in footer(record):
         console.print(line, style="dim", highlight=False)
 
@@ -70,13 +74,11 @@ def footer(record: Mapping[str, Any]) -> Iterable[str]:
         yield f"derivative {derivative['status']}, by {derivative['method']}, mode {record.get('mode')}"
 
 
-def print_entries(
-    title: str, tree: str, entries: list[tuple[str, np.ndarray]], axes: Mapping[str, Axes], console: Console
-) -> None:
+def print_entries(tree: str, entries: list[tuple[str, np.ndarray]], axes: Mapping[str, Axes], console: Console) -> None:
     """Scalars in one table, vectors with the same labels side by side, every other array in its own."""
     scalars = [(name.removeprefix(f"{tree}."), array) for name, array in entries if array.ndim == 0]
     if scalars:
-        table = Table(title=title, title_justify="left", show_header=False)
+        table = Table(show_header=False, box=SIMPLE_HEAD)
         table.add_column(style="bold")
         table.add_column(justify="right")
         for name, array in scalars:
@@ -87,9 +89,9 @@ def print_entries(
         if array.ndim == 1:
             groups.setdefault((len(array), axes.get(name, (None,))), []).append((name, array))
     for (_, labels), columns in groups.items():
-        console.print(vector_table(title, tree, labels, columns))
+        console.print(vector_table(tree, labels, columns))
     for name, array in entries:
-        if array.ndim > 1 and array.size:
+        if array.ndim > 1:
             console.print(matrix_table(name.removeprefix(f"{tree}."), array, axes.get(name, ())))
 
 
@@ -100,9 +102,9 @@ def shown(length: int, most: int) -> list[int | None]:
     return [*range(most - 4), None, *range(length - 3, length)]
 
 
-def vector_table(title: str, tree: str, axes: Axes, columns: list[tuple[str, np.ndarray]]) -> Table:
+def vector_table(tree: str, axes: Axes, columns: list[tuple[str, np.ndarray]]) -> Table:
     """Vectors of one axis side by side."""
-    table = Table(title=title, title_justify="left")
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("", style="bold")
     for name, _ in columns:
         table.add_column(name.removeprefix(f"{tree}."), justify="right")
@@ -119,10 +121,10 @@ def matrix_table(name: str, array: np.ndarray, axes: Axes) -> Table:
     """A matrix; of an array with more axes the first slices, said so."""
     extra = array.ndim - 2
     head = array[(0,) * extra] if extra else array
-    place = f"[{', '.join('0' * extra)}, :, :] of shape {array.shape}" if extra else ""
+    place = f"[{', '.join('0' * extra)}, :, :] of {array.shape}" if extra else ""
     row_names, column_names = (axes[extra], axes[extra + 1]) if len(axes) > extra + 1 else (None, None)
-    table = Table(title=f"{name}{place}", title_justify="left")
-    table.add_column("", style="bold")
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column(f"{name}{place}", style="bold")
     columns = shown(head.shape[1], MOST_COLUMNS)
     for j in columns:
         table.add_column("…" if j is None else column_names[j] if column_names else str(j), justify="right")

@@ -12,7 +12,17 @@ import numpy as np
 from karush.cli.exits import OF_STATUS, UNDEFINED, WRONG
 from karush.cli.options import OneOf, Verb, later, solve_options
 from karush.cli.session import Stop, tell, usage
-from karush.cli.solving import Clock, Options, Watch, check_usage, compiler_options, deliver, open_problem, warn
+from karush.cli.solving import (
+    Clock,
+    Options,
+    Watch,
+    check_usage,
+    compiler_options,
+    deliver,
+    interruptible,
+    open_problem,
+    warn,
+)
 from karush.compiler.model import Model
 from karush.data.given import Binding, Pattern
 from karush.derivative import Differentiated, differentiated
@@ -50,7 +60,8 @@ def grad(*, of: str, wrt: str | None, mode: str, check: bool, explain: bool, **g
     problem, binding = open_problem(options)
     names = [name.strip() for name in wrt.split(",")] if wrt is not None else None
     check_request(problem.model, of, names)
-    watch = Watch(options.timeout, lambda: deliver(Output({"v": VERSION, "of": of, "status": "limit"}), options))
+    at_limit = Output({"v": VERSION, "of": of, "value": None, "status": Status.LIMIT.word, "gradients": {}})
+    watch = Watch(options.timeout, lambda: deliver(at_limit, options))
     prepared = problem.bound(binding)
     function = differentiated(problem, prepared.compiled, of, names)
     arrays = dict(prepared.arrays)
@@ -87,11 +98,13 @@ def differentiate(function: Differentiated, mode: str, arrays: dict[str, Any], c
             lambda given: jacobian(function, mode, given),
             compiler_options=compiler_options(function.compiled.counts()),
         )
-        program = jitted.lower(arrays).compile()
+        with interruptible():
+            program = jitted.lower(arrays).compile()
     except DerivativeError as error:
         raise usage(error.message) from None
     clock.lap("compiled")
-    found: Jacobian = host(jax.block_until_ready(program(arrays)))
+    with interruptible():
+        found: Jacobian = host(jax.block_until_ready(program(arrays)))
     clock.lap("solved and differentiated")
     return found
 

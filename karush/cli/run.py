@@ -11,7 +11,17 @@ import jax
 
 from karush.cli.exits import OF_STATUS
 from karush.cli.options import Verb, solve_options
-from karush.cli.solving import Clock, Options, Watch, check_usage, compiler_options, deliver, open_problem, warn
+from karush.cli.solving import (
+    Clock,
+    Options,
+    Watch,
+    check_usage,
+    compiler_options,
+    deliver,
+    interruptible,
+    open_problem,
+    warn,
+)
 from karush.compiler.compiled import Compiled
 from karush.compiler.outcome import Outcome
 from karush.problem import Prepared
@@ -40,12 +50,13 @@ def run(**given: Any) -> int:
     clock = Clock(options.verbose)
     clock.start()
     problem, binding = open_problem(options)
-    watch = Watch(options.timeout, lambda: deliver(limit_output(problem.model, options.dtype), options))
+    kind = problem.analysis.classification
+    assert kind is not None
+    at_limit = limit_output(kind, problem.model, binding, options.dtype)
+    watch = Watch(options.timeout, lambda: deliver(at_limit, options))
     clock.lap("read the model and its data")
     prepared = problem.bound(binding)
     compiled, outcome, times = settle(prepared, options, clock)
-    kind = problem.analysis.classification
-    assert kind is not None
     output = run_output(compiled, kind, binding, outcome, times)
     watch.stop()
     status = output.record["status"]
@@ -76,9 +87,10 @@ def solve(compiled: Compiled, arrays: Mapping[str, Any], options: Options, clock
         return replace(compiled.function(params, start, differentiable=False), slacks={})
 
     jitted = jax.jit(function, compiler_options=compiler_options(compiled.counts()))
-    program = jitted.lower(dict(arrays), warm).compile()
-    compile_s = clock.lap("compiled")
-    outcome: Outcome = jax.block_until_ready(program(dict(arrays), warm))
+    with interruptible():
+        program = jitted.lower(dict(arrays), warm).compile()
+        compile_s = clock.lap("compiled")
+        outcome: Outcome = jax.block_until_ready(program(dict(arrays), warm))
     return outcome, Times(compile_s, clock.lap("solved"))
 
 

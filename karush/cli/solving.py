@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,15 +68,33 @@ class Watch:
 
     def _end(self) -> None:
         with self.lock:
-            self.at_limit()
-            sys.stdout.flush()
-            os._exit(STOPPED)
+            try:
+                self.at_limit()
+                sys.stdout.flush()
+            finally:
+                os._exit(STOPPED)
 
     def stop(self) -> None:
         """Everything is done in time; from here on nothing is interrupted."""
         if self.timer is not None:
             self.lock.acquire()
             self.timer.cancel()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, Ctrl-C ends the process at once: XLA compiles and runs without looking at Python's signals.
+
+    Nothing is written within, so nothing can be left half-written.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_usage(options: Options) -> None:
