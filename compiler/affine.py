@@ -160,8 +160,7 @@ class AffineForms:
         if constant is not None:
             constant = matrix @ jnp.broadcast_to(jnp.asarray(constant, inputs.dtype), shape)
         blocks = {
-            name: multiply_left(matrix, block, shape, result, inputs.dtype)
-            for name, block in form.blocks.items()
+            name: multiply_left(matrix, block, shape, result, inputs.dtype) for name, block in form.blocks.items()
         }
         return Affine(constant, blocks)
 
@@ -174,9 +173,7 @@ class AffineForms:
         multilinear = expr.atom in ("kron", "matmul")
         total = Affine(None, {})
         for position, (form, shape) in enumerate(zip(forms, shapes, strict=True)):
-            others = [
-                f.constant if multilinear and not f.blocks else None for f in forms
-            ]
+            others = [f.constant if multilinear and not f.blocks else None for f in forms]
             apply = self._with_one(expr, scope, position, others, shapes)
             blocks = {n: push(b, apply, shape, result, dtype) for n, b in form.blocks.items()}
             total = self.total(total, Affine(None, blocks), result, dtype)

@@ -128,9 +128,7 @@ def push(block: Block, function: Callable[[Array], Array], shape: Sizes, result:
     return Block(moved.reshape((*result, *block.inner)), block.positions, False, block.inner, block.var)
 
 
-def _push_rows(
-    block: Block, function: Callable[[Array], Array], shape: Sizes, result: Sizes, dtype: Any
-) -> Block:
+def _push_rows(block: Block, function: Callable[[Array], Array], shape: Sizes, result: Sizes, dtype: Any) -> Block:
     transpose = jax.linear_transpose(function, jax.ShapeDtypeStruct(shape, dtype))
     number = size_of(result)
     units = jnp.eye(number, dtype=dtype).reshape((number, *result))

@@ -54,9 +54,7 @@ class Clauses:
         if order == list(binders):
             return mapped
         axes = [order.index(b) for b in binders]
-        return jax.tree.map(
-            lambda a: jnp.transpose(a, (*axes, *range(len(axes), jnp.ndim(a)))), mapped
-        )
+        return jax.tree.map(lambda a: jnp.transpose(a, (*axes, *range(len(axes), jnp.ndim(a)))), mapped)
 
     def _map(self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Run) -> Any:
         binder, rest = binders[0], binders[1:]

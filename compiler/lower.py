@@ -1,6 +1,6 @@
 """Lowering: a typed model with its facts to a compiled one, by way of a reduced model and its template.
 
-    Model ──reduce_sets──▶ rows ──replace_graph_atoms──▶ affine rows, quadratic objective ──Template──▶ Compiled
+Model ──reduce_sets──▶ rows ──replace_graph_atoms──▶ affine rows, quadratic objective ──Template──▶ Compiled
 """
 
 from __future__ import annotations
@@ -48,10 +48,6 @@ def lower(
     if classification.problem_class != "FUNCTION":
         reduced = replace_graph_atoms(written, classification.graph_atoms, library, dependence)
         known = frozenset(expr for expr, fact in facts.items() if fact.is_affine)
-        form = Template(
-            reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__
-        )
+        form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__)
         strongly_convex = is_strongly_convex(reduced.model, facts, dependence)
-    return Compiled(
-        written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex
-    )
+    return Compiled(written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex)

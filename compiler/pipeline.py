@@ -1,6 +1,6 @@
 """The whole compiler on one screen: text to findings, and, where they allow it, to a compiled function.
 
-    text ──analyse──▶ Model, Facts, Classification ──lower──▶ Compiled(params ↦ Outcome)
+text ──analyse──▶ Model, Facts, Classification ──lower──▶ Compiled(params ↦ Outcome)
 """
 
 from __future__ import annotations

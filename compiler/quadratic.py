@@ -181,9 +181,7 @@ class QuadraticTerms:
             return [self._differentiated(expr, weight, scope)]
         return self._clause(expr, expr.condition, weight, scope)
 
-    def _clause(
-        self, expr: Reduce | Comprehension, condition: Expr | None, weight: Any, scope: Scope
-    ) -> list[Term]:
+    def _clause(self, expr: Reduce | Comprehension, condition: Expr | None, weight: Any, scope: Scope) -> list[Term]:
         def run(inner: Scope) -> list[Term]:
             if condition is None:
                 terms = self.collect(expr.body, weight, inner)

@@ -124,9 +124,7 @@ class RowValues:
             return row
         return self.forms.total(row, self.forms.negative(form(family.subtrahend)), shape, dtype)
 
-    def _side(
-        self, side: Expr, raw: Expr | None, constant: Any, shape: Sizes, scope: Scope, *, upper: bool
-    ) -> Side:
+    def _side(self, side: Expr, raw: Expr | None, constant: Any, shape: Sizes, scope: Scope, *, upper: bool) -> Side:
         """side − constant. An infinity that nothing can meet (``x <= -inf``), and ∞ − ∞, are NaN."""
         evaluator, dtype = self.forms.evaluator, scope.inputs.dtype
         value = evaluator.value(side, scope)

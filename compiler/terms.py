@@ -87,9 +87,7 @@ def _flat(block: Block) -> Array | None:
 
 
 def _slopes(form: Affine, weight: Any, shape: Sizes, dtype: Any) -> tuple[Slope, ...]:
-    return tuple(
-        Slope(name, _flat(block), slope(block, weight, shape, dtype)) for name, block in form.blocks.items()
-    )
+    return tuple(Slope(name, _flat(block), slope(block, weight, shape, dtype)) for name, block in form.blocks.items())
 
 
 def _sum(weight: Any, constant: Any, shape: Sizes, dtype: Any) -> Array | None:

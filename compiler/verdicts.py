@@ -20,9 +20,7 @@ from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.linearisation import any_weak
 
 
-def evidence_by_label(
-    recovery: Recovery, solution: DifferentiableSolution, own: frozenset[str]
-) -> DerivativeEvidence:
+def evidence_by_label(recovery: Recovery, solution: DifferentiableSolution, own: frozenset[str]) -> DerivativeEvidence:
     """The evidence with verdicts on the vars ``own`` and the labelled rows, and its masks by label."""
     evidence, lin = solution.evidence, solution.linearisation
     point = jax.lax.stop_gradient(solution.point)

@@ -147,9 +147,7 @@ class _Replacement:
                 condition = one if condition is None else _both(condition, one)
         return condition
 
-    def _atom(
-        self, node: Apply, binders: tuple[Binder, ...], condition: Expr | None, prefix: str
-    ) -> GraphExpansion:
+    def _atom(self, node: Apply, binders: tuple[Binder, ...], condition: Expr | None, prefix: str) -> GraphExpansion:
         atom = self.library.atom(node.atom)
         if atom is None or atom.graph is None:
             raise MissingGraphError(node.atom)
