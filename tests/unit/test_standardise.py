@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from karush.compiler.analyse import analyse_text
@@ -298,6 +298,7 @@ def affine_vectors(draw, depth=3):
     ][kind]
 
 
+@settings(max_examples=40)
 @given(affine_vectors(), affine_vectors(depth=2))
 def test_random_affine_rows(left, right):
     if not VARYING.search(left):
