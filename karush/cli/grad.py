@@ -32,6 +32,7 @@ from karush.output import Output
 from karush.outputs import DerivativeError, resolve
 from karush.report import VERSION, active_rows, axes_of, host, status_word
 from karush.solvers.result import Status
+from karush.trouble import derivative_trouble
 
 AGREES = 1e-4
 """Finite differences that agree less well than this, relatively, are warned of."""
@@ -74,7 +75,7 @@ def grad(*, of: str, wrt: str | None, mode: str, check: bool, explain: bool, **g
     watch.stop()
     for line in explanation(function, record, why) if explain else ():
         click.echo(line, err=True)
-    code = conclude(record)
+    code = conclude(problem.model, record)
     deliver(output, options)
     return code
 
@@ -146,22 +147,19 @@ def on_pattern(array: np.ndarray, leading: int, pattern: Pattern | None) -> Any:
     return {"coo": [pattern.rows, pattern.cols, values], "shape": list(array.shape[leading:])}
 
 
-def conclude(record: dict[str, Any]) -> int:
-    """The exit code, with a warning where there is something to be known."""
+def conclude(model: Model, record: dict[str, Any]) -> int:
+    """The exit code, with a finding where there is something to be known."""
     code = OF_STATUS[record["status"]]
     if code:
-        warn(f"{record['status']}: there is no derivative")
+        warn(f"{record['status']}: there is no derivative; `karush run` says more")
         return code
-    verdict = record["derivative"]["status"]
-    if verdict == "undefined":
-        warn(f"the derivative of {record['of']} is undefined here: it is not unique (see karush explain R0801)")
-        return UNDEFINED
-    if verdict == "conservative":
-        warn("one element of the conservative derivative: a row is weakly active (see karush explain R0802)")
-    for name, entry in record.get("check", {}).items() if verdict == "unique" else ():
+    trouble = derivative_trouble(model, record)
+    if trouble is not None:
+        tell([trouble])
+    for name, entry in record.get("check", {}).items() if trouble is None else ():
         if not entry["difference"] <= AGREES:
             warn(f"finite differences in {name} differ by {entry['difference']:.1e}, relatively")
-    return code
+    return UNDEFINED if record["derivative"]["status"] == "undefined" else code
 
 
 def explanation(function: Differentiated, record: dict[str, Any], why: str) -> list[str]:

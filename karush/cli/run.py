@@ -11,6 +11,7 @@ import jax
 
 from karush.cli.exits import OF_STATUS
 from karush.cli.options import Verb, solve_options
+from karush.cli.session import tell
 from karush.cli.solving import (
     Clock,
     Options,
@@ -28,17 +29,10 @@ from karush.problem import Prepared
 from karush.report import Times, limit_output, run_output
 from karush.solvers.quadratic_driver import INTERIOR_POINT
 from karush.solvers.result import Status
+from karush.trouble import why_no_solution
 from karush.warm import read_warm
 
 SETTLED = {Status.SOLVED, Status.INFEASIBLE, Status.UNBOUNDED}
-
-SAID = {
-    "solved_inaccurate": "the solution is less accurate than asked for",
-    "infeasible": "infeasible: the rows in `conflict` cannot hold together",
-    "unbounded": "unbounded: the objective falls without end along `certificate`",
-    "limit": "stopped at the limit of iterations before it was solved",
-    "failed": "the solver failed: a value is not a number, or the numbers are beyond its reach",
-}
 
 
 @click.command(cls=Verb, help="Solve a model; the result goes to stdout, or to OUT.")
@@ -60,8 +54,11 @@ def run(**given: Any) -> int:
     output = run_output(compiled, kind, binding, outcome, times)
     watch.stop()
     status = output.record["status"]
-    if status in SAID:
-        warn(SAID[status])
+    trouble = why_no_solution(problem.model, output)
+    if trouble is not None:
+        tell([trouble])
+    elif status == Status.SOLVED_INACCURATE.word:
+        warn("the solution is less accurate than asked for")
     deliver(output, options)
     return OF_STATUS[status]
 
