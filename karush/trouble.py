@@ -74,12 +74,9 @@ def unsolved(model: Model, output: Output) -> Diagnostic:
     iterations, place = int(output.record["solver"]["iterations"]), (Label(problem_span(model)),)
     if output.record["status"] == "limit":
         fix = Fix("data scaled to similar sizes; --set max_iter=…; --set tol=…")
-        message = f"stopped at a limit, after {iterations} iterations"
-        return Diagnostic("R0703", message, (Label(problem_span(model)),), fixes=(fix,))
+        return Diagnostic("R0703", f"stopped at a limit, after {iterations} iterations", place, fixes=(fix,))
     notes = (("help", "look for extreme values in the data"),)
-    return Diagnostic(
-        "R0704", f"the solver failed, after {iterations} iterations", (Label(problem_span(model)),), notes
-    )
+    return Diagnostic("R0704", f"the solver failed, after {iterations} iterations", place, notes)
 
 
 def why_no_solution(model: Model, output: Output) -> Diagnostic | None:
