@@ -19,6 +19,7 @@ from karush.compiler.model import (
     Param,
     Relation,
     SetUse,
+    Var,
 )
 from karush.compiler.show_text import RELATIONS, SUM, Printer, pretty, show_range, show_set, show_size
 from karush.dsl.source import Source, Span
@@ -245,6 +246,14 @@ def split_fields(value: Any) -> tuple[str, list[tuple[str, Any]]]:
         elif is_dataclass(part) and not isinstance(part, Size | Binder):
             parts.append((entry.name, part))
         else:
-            shown = part.name if isinstance(part, Binder) else show_shape(part) if entry.name == "shape" else part
-            plain += f" {entry.name}={shown}"
+            plain += plain_field(value, entry.name, part)
     return plain, parts
+
+
+def plain_field(value: Any, name: str, part: Any) -> str:
+    """One plain field as ``name=value``; the name of a declaration stands before it already."""
+    if name == "name" and isinstance(value, Dim | Param | Var):
+        return ""
+    if isinstance(part, Binder | Kind):
+        return f" {name}={part.name if isinstance(part, Binder) else part.value}"
+    return f" {name}={show_shape(part) if name == 'shape' else part}"

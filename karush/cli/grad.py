@@ -22,6 +22,7 @@ from karush.cli.solving import (
     interruptible,
     open_problem,
     warn,
+    working,
 )
 from karush.compiler.model import Model
 from karush.data.given import Binding, Pattern
@@ -99,7 +100,7 @@ def differentiate(function: Differentiated, mode: str, arrays: dict[str, Any], c
             lambda given: jacobian(function, mode, given),
             compiler_options=compiler_options(function.compiled.counts()),
         )
-        with interruptible():
+        with interruptible(), working("compiling"):
             program = jitted.lower(arrays).compile()
     except DerivativeError as error:
         raise usage(error.message) from None

@@ -22,6 +22,7 @@ from karush.cli.solving import (
     interruptible,
     open_problem,
     warn,
+    working,
 )
 from karush.compiler.compiled import Compiled
 from karush.compiler.outcome import Outcome
@@ -84,7 +85,7 @@ def solve(compiled: Compiled, arrays: Mapping[str, Any], options: Options, clock
         return replace(compiled.function(params, start, differentiable=False), slacks={})
 
     jitted = jax.jit(function, compiler_options=compiler_options(compiled.counts()))
-    with interruptible():
+    with interruptible(), working("compiling and solving"):
         program = jitted.lower(dict(arrays), warm).compile()
         compile_s = clock.lap("compiled")
         outcome: Outcome = jax.block_until_ready(program(dict(arrays), warm))

@@ -97,6 +97,18 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say what is being done while it is done, on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, no_color=not colours(sys.stderr)).status(what):
+        yield
+
+
 def check_usage(options: Options) -> None:
     """Wrong usage that can be seen before any work: exit code 2."""
     slips = [unusable(option) for option in options.data]
