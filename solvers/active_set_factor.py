@@ -44,13 +44,13 @@ class ActiveSetFactor:
     def active_z(self) -> Array:
         """Which rows of G are in the working set, (m,) boolean."""
         p, m = self.counts
-        return self.working[p : p + m] > 0
+        return self.working[..., p : p + m] > 0
 
     @property
     def active_w(self) -> Array | None:
         """Which bounds are, (n,) boolean, or None where no bound exists at all."""
         p, m = self.counts
-        return self.working[p + m :] > 0 if self.working.shape[0] > p + m else None
+        return self.working[..., p + m :] > 0 if self.working.shape[-1] > p + m else None
 
     def solve_working(self, rhs_x: Array, rhs_rows: Array) -> tuple[Array, Array]:
         """(dx, dλ) for r_x (n,) and the stacked r (k,), which is zero outside B."""
