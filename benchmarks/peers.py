@@ -70,9 +70,12 @@ def _rows(draws: Draws) -> dict:
 
     n, m = draws.q.shape[1], draws.h.shape[1]
     return {
-        "n": n, "m": m,
-        "P_row_offsets": np.arange(n + 1) * n, "P_col_indices": np.tile(np.arange(n), n),
-        "A_row_offsets": np.arange(m + 1) * n, "A_col_indices": np.tile(np.arange(n), m),
+        "n": n,
+        "m": m,
+        "P_row_offsets": np.arange(n + 1) * n,
+        "P_col_indices": np.tile(np.arange(n), n),
+        "A_row_offsets": np.arange(m + 1) * n,
+        "A_col_indices": np.tile(np.arange(n), m),
         "cones": moreau.Cones(num_nonneg_cones=m),
     }
 

@@ -52,10 +52,16 @@ def measure(n: int, m: int, batch: int, rounds: int, names: list[str]) -> list[d
     for name in names:
         forward, both = (1000 * float(np.median(times)) for times in seconds[name])
         x, gradient = results[name]
-        rows.append({
-            "size": f"{n} × {m} × {batch}", "system": name, "forward": forward, "both": both,
-            "x": relative_error(x, x_exact), "gradient": relative_error(gradient, gradient_exact),
-        })
+        rows.append(
+            {
+                "size": f"{n} × {m} × {batch}",
+                "system": name,
+                "forward": forward,
+                "both": both,
+                "x": relative_error(x, x_exact),
+                "gradient": relative_error(gradient, gradient_exact),
+            }
+        )
     first = rows[0]["both"]
     return [{**row, "ratio": row["both"] / first} for row in rows]
 
@@ -90,7 +96,7 @@ def main() -> None:
         # qpax needs minutes on the large ones; it is measured where it ends in a reasonable time
         here = [name for name in names if not (name.startswith("qpax") and n * batch > 10_000)]
         rows += measure(n, m, batch, options.rounds, here)
-        print(table(rows[-len(here):]), flush=True)
+        print(table(rows[-len(here) :]), flush=True)
     if options.write:
         versions = f"jax {jax.__version__}, {platform.machine()}, {jax.default_backend()}"
         options.write.write_text(

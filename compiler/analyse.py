@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from karush.compiler.classify import Classification, classify
-from karush.compiler.differentiability import doubtful_derivatives
-from karush.compiler.fact import Facts
-from karush.compiler.facts import derive_facts
+from karush.compiler.facts.classify import Classification, classify
+from karush.compiler.facts.differentiability import doubtful_derivatives
+from karush.compiler.facts.fact import Facts
+from karush.compiler.facts.infer import derive_facts
 from karush.compiler.library import Library, load_library
 from karush.compiler.model import Model
-from karush.compiler.options import solver_fit
-from karush.compiler.resolve import extend_library, resolve
+from karush.compiler.resolving.options import solver_fit
+from karush.compiler.resolving.resolve import extend_library, resolve
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Severity
 from karush.dsl.parse import parse

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from karush.compiler.analyse import Analysis, analyse
-from karush.compiler.compiled import Compiled
-from karush.compiler.lower import lower
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.lower import lower
 from karush.dsl.source import Source
 from karush.solvers.protocol import Settings
 

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.compiled import Compiled
-from karush.compiler.split_infinities import split_infinities
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.split_infinities import split_infinities
 from karush.evidence import Solved, pair_evidence
 from karush.outputs import DerivativeError, Request, pick, resolve
 from karush.problem import Problem

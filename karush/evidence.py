@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.compiled import Compiled
 from karush.compiler.dependence import walk
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import DualValue, Model, VarValue
-from karush.compiler.outcome import Outcome
 from karush.outputs import pick
 from karush.result import EvidenceRecord, Record
 from karush.solvers import direction

@@ -14,9 +14,9 @@ import jax.export
 import numpy as np
 from jax import Array
 
-from karush.compiler.compiled import Compiled
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import Kind, Model, Param
-from karush.compiler.outcome import Outcome
 from karush.data.evaluate import evaluate
 from karush.data.infinite import bounding_params
 from karush.data.sizes import infer_sizes

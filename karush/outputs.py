@@ -8,8 +8,8 @@ from typing import Any
 
 from jax import Array
 
+from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import Kind, Model
-from karush.compiler.outcome import Outcome
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from karush.compiler.analyse import Analysis, analyse
-from karush.compiler.compiled import Compiled
-from karush.compiler.lower import lower
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.lower import lower
+from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import Kind, Model
-from karush.compiler.outcome import Outcome
-from karush.compiler.show import show_interface, show_ir, show_math
-from karush.compiler.show_kkt import show_kkt
+from karush.compiler.show.kkt import show_kkt
+from karush.compiler.show.stages import show_interface, show_ir, show_math
 from karush.data.bind import bind
 from karush.data.given import Binding, Reading
 from karush.data.objects import Memory, read_object

@@ -10,12 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from karush.compiler.classify import Classification
-from karush.compiler.compiled import Compiled
 from karush.compiler.dependence import walk
+from karush.compiler.facts.classify import Classification
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.outcome import Outcome
+from karush.compiler.lowering.recover import Recovery
 from karush.compiler.model import Comprehension, Expr, InSet, Model, Named, Relation
-from karush.compiler.outcome import Outcome
-from karush.compiler.recover import Recovery
 from karush.data.given import Binding
 from karush.data.sizes import bare_name
 from karush.output import Axes, Output

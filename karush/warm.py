@@ -10,8 +10,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from karush.compiler.compiled import Compiled
-from karush.compiler.families import Bound, Family
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.families import Bound, Family
 from karush.data.array_file import READ_ERRORS
 from karush.solvers.forms.quadratic import Point
 

@@ -88,9 +88,7 @@ def _evaluated(
     return Refined(step, x, multipliers, stationarity, value, residuals)
 
 
-def _exact_where_needed(
-    problem: QuadraticProgram, stack: Stack, refined: Refined, tol: Array
-) -> Residuals:
+def _exact_where_needed(problem: QuadraticProgram, stack: Stack, refined: Refined, tol: Array) -> Residuals:
     """The bounds where they suffice for ``tol``; else the residuals themselves, computed if some lane needs them."""
 
     def exact(_: Residuals) -> Residuals:

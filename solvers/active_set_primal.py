@@ -156,8 +156,14 @@ def _turn(data: _Data, state: _State) -> _State:
     outcome = jnp.where((outcome == RUNNING) & ~entering.found, OPTIMAL, outcome)
     entering = jax.tree.map(lambda a, b: jnp.where(outcome == CONTRADICTION, a, b), state.entering, entering)
     return _State(
-        state.count + 1, moved, point, kind, jnp.where(at_row & ~step.drop, slot, state.slot),
-        jnp.where(step.drop, raised, 0), entering, outcome.astype(jnp.int32),
+        state.count + 1,
+        moved,
+        point,
+        kind,
+        jnp.where(at_row & ~step.drop, slot, state.slot),
+        jnp.where(step.drop, raised, 0),
+        entering,
+        outcome.astype(jnp.int32),
     )
 
 

@@ -121,7 +121,12 @@ def _turn(data: _Data, state: _State) -> _State:
     entering = jax.tree.map(lambda a, b: jnp.where(step.drop, a, b), pending, fresh)
     outcome = jnp.where((outcome == RUNNING) & ~entering.found, OPTIMAL, outcome)
     return _State(
-        state.count + 1, table, diagonal, value, multiplier, kind,
+        state.count + 1,
+        table,
+        diagonal,
+        value,
+        multiplier,
+        kind,
         jax.tree.map(lambda a, b: jnp.where(outcome == CONTRADICTION, a, b), state.entering, entering),
         outcome.astype(jnp.int32),
     )

@@ -58,7 +58,8 @@ def run_loop(
         axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, in_batched[0])
         state = jax.tree.map(
             lambda leaf, is_batched: leaf if is_batched else jnp.broadcast_to(leaf, (size, *leaf.shape)),
-            state, in_batched[1],
+            state,
+            in_batched[1],
         )
         everywhere = jax.tree.map(lambda _: True, in_batched[1])
         if not isinstance(size, int) or size < DIVIDED_FROM:

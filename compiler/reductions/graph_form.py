@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from karush.compiler.dependence import Dependence, children
-from karush.compiler.graph import GraphExpansion, entries_of, expand_graph
 from karush.compiler.library import Library
 from karush.compiler.model import (
     Apply,
@@ -27,6 +26,7 @@ from karush.compiler.model import (
     Var,
     VarValue,
 )
+from karush.compiler.reductions.graph import GraphExpansion, entries_of, expand_graph
 from karush.compiler.reductions.sets import SetRows
 from karush.compiler.rewrite import Rewriter
 from karush.stdlib.shape import SCALAR

@@ -49,9 +49,13 @@ def main() -> None:
         line = left.plot(path, weights[:, j], label=name)[0]
         for k in range(5, 60, 14):
             step = 0.25
-            left.plot([path[k] - step, path[k] + step],
-                      [weights[k, j] - step * slopes[k, j], weights[k, j] + step * slopes[k, j]],
-                      color=line.get_color(), linewidth=3, alpha=0.35)
+            left.plot(
+                [path[k] - step, path[k] + step],
+                [weights[k, j] - step * slopes[k, j], weights[k, j] + step * slopes[k, j]],
+                color=line.get_color(),
+                linewidth=3,
+                alpha=0.35,
+            )
     left.set(xlabel="log λ", ylabel="coefficient", title="Path, with the derivative as tangents")
     left.legend(fontsize=7, ncol=2)
     error_line = right.plot(path, errors, color="tab:blue", label="held-out error")[0]

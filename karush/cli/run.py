@@ -24,8 +24,8 @@ from karush.cli.solving import (
     warn,
     working,
 )
-from karush.compiler.compiled import Compiled
-from karush.compiler.outcome import Outcome
+from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.outcome import Outcome
 from karush.problem import Prepared
 from karush.report import Times, limit_output, run_output
 from karush.solvers.quadratic_driver import INTERIOR_POINT

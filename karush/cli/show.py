@@ -10,8 +10,8 @@ from karush.cli.exits import DONE
 from karush.cli.options import Existing, Verb, later
 from karush.cli.session import open_model, usage
 from karush.compiler.model import Model
-from karush.compiler.show import interface_schema, show_interface, show_ir, show_math
-from karush.compiler.show_kkt import show_kkt
+from karush.compiler.show.kkt import show_kkt
+from karush.compiler.show.stages import interface_schema, show_interface, show_ir, show_math
 
 
 @click.command(cls=Verb, help="Show a model: by default its interface, its mathematics, its optimality conditions.")

@@ -6,8 +6,8 @@ a let that is reported, it would meet arithmetic.
 
 from __future__ import annotations
 
-from karush.compiler import infinities
 from karush.compiler.dependence import walk
+from karush.compiler.lowering import infinities
 from karush.compiler.model import Expr, InSet, Model, ParamValue, Relation, VarValue
 
 

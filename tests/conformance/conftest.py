@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from karush.compiler.analyse import analyse_text
-from karush.compiler.atom_values import atoms_of
-from karush.compiler.evaluate import Evaluator
 from karush.compiler.library import load_library
-from karush.compiler.scope import Inputs
+from karush.compiler.lowering.atom_values import atoms_of
+from karush.compiler.lowering.evaluate import Evaluator
+from karush.compiler.lowering.scope import Inputs
 from karush.stdlib.atom import Atom, AtomParam
 from karush.stdlib.lattice import Interval
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from karush.compiler.analyse import analyse_text
-from karush.compiler.fact import Fact
+from karush.compiler.facts.fact import Fact
 
 DECLARATIONS = "param k in neg, a in pos, s\nvar x, y, p in nonneg\n"
 

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from karush.compiler import affine_blocks as blocks
-from karush.compiler.affine_blocks import Block, expand
-from karush.compiler.gram import Layout, Pair, Slope, assemble_matrix, assemble_vector, gram, slope
+from karush.compiler.lowering import affine_blocks as blocks
+from karush.compiler.lowering.affine_blocks import Block, expand
+from karush.compiler.lowering.gram import Layout, Pair, Slope, assemble_matrix, assemble_vector, gram, slope
 
 RNG = np.random.default_rng(11)
 DTYPE = jnp.float64

@@ -7,9 +7,9 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from karush.compiler.bounds import Bounds, last_value
 from karush.compiler.model import Binder
-from karush.compiler.sizes import ceiling_quotient, substitute
+from karush.compiler.names.bounds import Bounds, last_value
+from karush.compiler.names.sizes import ceiling_quotient, substitute
 from karush.stdlib.shape import Size
 
 N = Size.of("n")

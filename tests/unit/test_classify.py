@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from karush.compiler.analyse import Analysis, analyse_text
-from karush.compiler.classify import Classification
+from karush.compiler.facts.classify import Classification
 from karush.compiler.model import Apply
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.render import render

@@ -45,12 +45,25 @@ def problem(
     def finite(side: np.ndarray) -> np.ndarray:
         return np.where(np.isfinite(side), side, 0)
 
-    return jax.tree.map(jnp.asarray, QuadraticProgram(
-        P, q, np.zeros(LANES),
-        padded(A, (EQUALITIES, N)), padded(b, (EQUALITIES,)),
-        padded(G, (ROWS, N)), finite(low), finite(up), finite(bound_low), finite(bound_up),
-        np.isfinite(low), np.isfinite(up), np.isfinite(bound_low), np.isfinite(bound_up),
-    ))
+    return jax.tree.map(
+        jnp.asarray,
+        QuadraticProgram(
+            P,
+            q,
+            np.zeros(LANES),
+            padded(A, (EQUALITIES, N)),
+            padded(b, (EQUALITIES,)),
+            padded(G, (ROWS, N)),
+            finite(low),
+            finite(up),
+            finite(bound_low),
+            finite(bound_up),
+            np.isfinite(low),
+            np.isfinite(up),
+            np.isfinite(bound_low),
+            np.isfinite(bound_up),
+        ),
+    )
 
 
 def definite(rng: np.random.Generator) -> np.ndarray:
@@ -143,9 +156,18 @@ def badly_scaled(rng: np.random.Generator) -> QuadraticProgram:
 
 
 SOLVABLE: list[Callable[[np.random.Generator], QuadraticProgram]] = [
-    rows_as_many_as_variables, three_rows_a_variable, duplicated_rows, nearly_duplicated_rows, redundant_equalities,
-    weakly_active_rows, rows_through_one_point, whole_rows_through_one_point, boxes, boxes_and_rows,
-    ranges_and_fixed_rows, badly_scaled,
+    rows_as_many_as_variables,
+    three_rows_a_variable,
+    duplicated_rows,
+    nearly_duplicated_rows,
+    redundant_equalities,
+    weakly_active_rows,
+    rows_through_one_point,
+    whole_rows_through_one_point,
+    boxes,
+    boxes_and_rows,
+    ranges_and_fixed_rows,
+    badly_scaled,
 ]
 
 
@@ -188,7 +210,11 @@ def crossing_sides(rng: np.random.Generator) -> QuadraticProgram:
 
 
 INFEASIBLE: list[Callable[[np.random.Generator], QuadraticProgram]] = [
-    opposite_rows, contradicting_combination, contradicting_equalities, rows_without_a_point, row_outside_the_box,
+    opposite_rows,
+    contradicting_combination,
+    contradicting_equalities,
+    rows_without_a_point,
+    row_outside_the_box,
 ]
 
 
@@ -313,8 +339,11 @@ def test_what_is_not_definite_or_not_finite_is_marked(solve: Callable[..., Solut
     q[4, 0] = np.nan
     upper = np.asarray(p.upper).copy()
     upper[5, 0] = np.nan
-    solution = solve(QuadraticProgram(jnp.asarray(singular), jnp.asarray(q), *jax.tree.leaves(p)[2:7],
-                                      jnp.asarray(upper), *jax.tree.leaves(p)[8:]))
+    solution = solve(
+        QuadraticProgram(
+            jnp.asarray(singular), jnp.asarray(q), *jax.tree.leaves(p)[2:7], jnp.asarray(upper), *jax.tree.leaves(p)[8:]
+        )
+    )
     np.testing.assert_array_equal(solution.status[:6], Status.FAILED)
     np.testing.assert_array_equal(solution.status[6:], Status.SOLVED)
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(solution.point))
@@ -389,9 +418,16 @@ def tiny(A: list, b: list, G: list, upper: list, bound: float | None = None) -> 
     """One variable, objective ½x² − 2x."""
     return jax.jit(partial(dual_active_set.solve, tol=1e-9, max_iterations=100))(
         QuadraticProgram(
-            jnp.eye(1), jnp.array([-2.0]), jnp.array(0.5),
-            jnp.reshape(jnp.array(A), (-1, 1)), jnp.array(b), jnp.reshape(jnp.array(G), (-1, 1)),
-            None, jnp.array(upper), None, None if bound is None else jnp.array([bound]),
+            jnp.eye(1),
+            jnp.array([-2.0]),
+            jnp.array(0.5),
+            jnp.reshape(jnp.array(A), (-1, 1)),
+            jnp.array(b),
+            jnp.reshape(jnp.array(G), (-1, 1)),
+            None,
+            jnp.array(upper),
+            None,
+            None if bound is None else jnp.array([bound]),
         )
     )
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from karush.compiler.analyse import analyse_text
-from karush.compiler.atom_values import atoms_of
-from karush.compiler.evaluate import evaluate_all
-from karush.compiler.scope import Inputs
+from karush.compiler.lowering.atom_values import atoms_of
+from karush.compiler.lowering.evaluate import evaluate_all
+from karush.compiler.lowering.scope import Inputs
 
 RNG = np.random.default_rng(7)
 DIMS = {"n": 4, "m": 6, "k": 3}

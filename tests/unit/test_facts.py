@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from karush.compiler.fact import Fact, Facts
-from karush.compiler.facts import derive_facts
+from karush.compiler.facts.fact import Fact, Facts
+from karush.compiler.facts.infer import derive_facts
 from karush.compiler.library import load_library
 from karush.compiler.model import Model
-from karush.compiler.resolve import extend_library, resolve
+from karush.compiler.resolving.resolve import extend_library, resolve
 from karush.dsl.parse import parse
 from karush.dsl.source import Source
 from karush.stdlib.lattice import Curvature, Smoothness

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from karush.compiler.atoms import has_shape_rule
-from karush.compiler.graph import expand_graph
 from karush.compiler.library import load_library
 from karush.compiler.model import Apply, At, Binder, BinderValue, InSet, Kind, ParamValue, Relation, Subscript
+from karush.compiler.reductions.graph import expand_graph
+from karush.compiler.resolving.atoms import has_shape_rule
 from karush.dsl.source import Source, Span
 from karush.stdlib.shape import Shape, Size, show_shape
 

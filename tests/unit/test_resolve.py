@@ -8,7 +8,6 @@ import pytest
 
 from karush.compiler.analyse import Analysis, analyse, analyse_text
 from karush.compiler.dependence import walk
-from karush.compiler.labels import labels_of
 from karush.compiler.model import (
     Apply,
     At,
@@ -27,6 +26,7 @@ from karush.compiler.model import (
     SizeValue,
     Subscript,
 )
+from karush.compiler.names.labels import labels_of
 from karush.dsl.source import Source
 from karush.stdlib.shape import show_shape
 

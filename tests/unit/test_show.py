@@ -3,8 +3,8 @@
 import pytest
 
 from karush.compiler.analyse import analyse_text
-from karush.compiler.show import interface_schema, show_interface, show_ir, show_math
-from karush.compiler.show_kkt import show_kkt
+from karush.compiler.show.kkt import show_kkt
+from karush.compiler.show.stages import interface_schema, show_interface, show_ir, show_math
 
 PORTFOLIO = """## Mean and variance.
 dim n

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from karush.compiler.analyse import analyse_text
-from karush.compiler.infinities import bounding_params
-from karush.compiler.lower import lower
-from karush.compiler.scope import Inputs
-from karush.compiler.split_infinities import split_infinities
+from karush.compiler.lowering.infinities import bounding_params
+from karush.compiler.lowering.lower import lower
+from karush.compiler.lowering.scope import Inputs
+from karush.compiler.lowering.split_infinities import split_infinities
 from karush.solvers.protocol import Settings
 
 DIMS = {"n": 3, "m": 4, "T": 5}

@@ -1,0 +1,1 @@
+"""What is known of expressions: sign, curvature, dependence, smoothness, and the class of a problem."""

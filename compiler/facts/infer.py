@@ -1,0 +1,249 @@
+"""Typed model to facts: one bottom-up pass over every expression.
+
+For each expression: an interval that holds its entries, its curvature in the unknowns with the reason, its degree,
+what its graph forms leave of it, how smooth it is, what it depends on. Params are constants; of one that is declared in
+a set, its interval (or its eigenvalues) are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from karush.compiler.dependence import children, walk
+from karush.compiler.facts import operators, powers, products, quadratic
+from karush.compiler.facts.atoms import atom_fact
+from karush.compiler.facts.fact import NOT_REDUCIBLE, Fact, Facts, Reduced
+from karush.compiler.facts.same import Sameness
+from karush.compiler.library import Library
+from karush.compiler.model import (
+    Apply,
+    BinderValue,
+    Complementarity,
+    Comprehension,
+    Constant,
+    DualValue,
+    Expr,
+    InlineProblem,
+    InSet,
+    Model,
+    Named,
+    ParamValue,
+    Reduce,
+    Relation,
+    SetUse,
+    SizeValue,
+    Subscript,
+    VarValue,
+)
+from karush.stdlib.lattice import FREE, NONNEGATIVE, POSITIVE, Curvature, Dependence, Interval, Smoothness
+from karush.stdlib.set import SET_FACTS, enclosure
+from karush.stdlib.shape import Size
+
+__all__ = ["Fact", "Facts", "derive_facts"]
+
+OPERATORS: dict[str, Callable[[Facts, Apply, Fact], Fact]] = {
+    "add": operators.add,
+    "subtract": operators.subtract,
+    "negate": operators.negate,
+    "divide": products.divide,
+    "power": powers.power,
+    "if": operators.choose,
+    "maximum": operators.extreme,
+    "minimum": operators.extreme,
+    "transpose": operators.transpose,
+    "diag": operators.diag,
+    "concat": operators.structure,
+    "stack": operators.structure,
+    "reshape": operators.structure,
+    **dict.fromkeys(("zeros", "ones", "eye"), operators.filled),
+    **dict.fromkeys(operators.CONDITIONS, operators.condition),
+}
+"""Atoms that are words and signs of the language; all others are declared in the library."""
+
+
+def derive_facts(model: Model, library: Library) -> Facts:
+    """The facts of every expression of a model; ``library`` knows the atoms that the file declares, too."""
+    derivation = _Derivation(model, library)
+    for root in roots(model):
+        derivation.visit(root)
+    return derivation.facts
+
+
+def roots(model: Model) -> list[Expr]:
+    """The expressions of a model that are part of no other: arguments of sets first, since signs come from them."""
+    found: list[Expr] = []
+    for param in model.params.values():
+        found += [*_arguments(param.set), *_present(param.default)]
+    for var in model.vars.values():
+        found += [*_arguments(var.set), *_present(var.start)]
+    found += model.lets.values()
+    found += [objective.value for objective in (model.objective, model.saddle) if objective is not None]
+    for constraint in model.constraints:
+        match constraint:
+            case Relation():
+                found += constraint.operands
+            case InSet():
+                found += [constraint.value, *_arguments(constraint.set)]
+            case Complementarity():
+                found += [*constraint.left.operands, *constraint.right.operands]
+        found += _present(constraint.condition)
+    return found
+
+
+def _arguments(use: SetUse | None) -> tuple[Expr, ...]:
+    return use.arguments if use is not None else ()
+
+
+def _present(expr: Expr | None) -> list[Expr]:
+    return [] if expr is None else [expr]
+
+
+class _Derivation:
+    """The pass: the table so far, and the sameness of expressions."""
+
+    def __init__(self, model: Model, library: Library) -> None:
+        self.model = model
+        self.library = library
+        self.table: dict[Expr, Fact] = {}
+        self.facts = Facts(model, self.table)
+        self.sameness = Sameness(self.is_symmetric)
+
+    def is_symmetric(self, expr: Expr) -> bool:
+        """Is a matrix known to be its own transpose?"""
+        fact = self.table.get(expr)
+        return fact is not None and fact.spectrum is not None
+
+    def visit(self, root: Expr) -> None:
+        """The facts of an expression and of all below it."""
+        for node in walk(root, known=self.table):
+            self.table[node] = self.derive(node)
+
+    def derive(self, node: Expr) -> Fact:
+        """The fact of one node whose children have theirs."""
+        match node:
+            case Constant() | SizeValue() | BinderValue():
+                return _number(node)
+            case ParamValue():
+                return self._param(node)
+            case VarValue():
+                return self._var(node)
+            case Named():
+                return replace(self.table[node.value], reason=None)
+            case Apply():
+                return self._apply(node)
+            case Subscript():
+                return operators.subscript(self.facts, node, self._base(node))
+            case Comprehension():
+                return operators.comprehension(self.facts, node, self._base(node))
+            case Reduce():
+                return operators.reduction(self.facts, node, self._base(node))
+            case _:
+                return self._solved_for(node)
+
+    # ------------------------------------------------------------ leaves
+
+    def _param(self, node: ParamValue) -> Fact:
+        param = self.model.params.get(node.name)
+        dependence = Dependence(params=frozenset({node.name}))
+        if param is None:  # of an inner model
+            return Fact(dependence=dependence)
+        return Fact(self._set_interval(param.set), dependence=dependence, spectrum=_spectrum(param.set))
+
+    def _var(self, node: VarValue) -> Fact:
+        var = self.model.vars.get(node.name)
+        return Fact(
+            FREE if var is None else self._set_interval(var.set),
+            Curvature.AFFINE,
+            degree=1,
+            reduced=Reduced(1),
+            dependence=Dependence(vars=frozenset({node.name})),
+            spectrum=None if var is None else _spectrum(var.set),
+        )
+
+    def _set_interval(self, use: SetUse | None) -> Interval:
+        known = SET_FACTS.get(use.name) if use is not None else None
+        if use is None or known is None:
+            return FREE
+        arguments = [self.table[a].interval if a in self.table else FREE for a in use.arguments]
+        if use.size is not None:
+            arguments = [size_interval(use.size)]
+        return enclosure(known, tuple(arguments))
+
+    # ------------------------------------------------------------ applications
+
+    def _base(self, node: Expr) -> Fact:
+        """Dependence and smoothness, which every node has of its children."""
+        dependence, smooth = Dependence(), Smoothness.SMOOTH
+        for child in children(node):
+            dependence = dependence.join(self.table[child].dependence)
+            smooth = smooth.join(self.table[child].smoothness)
+        if isinstance(node, Comprehension | Reduce):
+            dependence = dependence.without_binders(frozenset(b.name for b in node.binders))
+        return Fact(dependence=dependence, smoothness=smooth)
+
+    def _apply(self, node: Apply) -> Fact:
+        base = self._base(node)
+        if node.atom == "multiply":
+            return products.multiply(self.facts, node, base, self.sameness)
+        if node.atom == "matmul":
+            return quadratic.matmul(self.facts, node, base, self.sameness)
+        rule = OPERATORS.get(node.atom)
+        if rule is not None:
+            return rule(self.facts, node, base)
+        atom = self.library.atom(node.atom)
+        if atom is None:
+            return self._solved_for(node)
+        return atom_fact(self.facts, node, atom, base)
+
+    def _solved_for(self, node: Expr) -> Fact:
+        """A dual, an inner problem's solution, a derivative: nothing is known but what it depends on."""
+        base = self._base(node)
+        vars = base.dependence.vars
+        if isinstance(node, InlineProblem):
+            vars = vars - {node.unknown.name}
+        if isinstance(node, DualValue):
+            vars = frozenset(self.model.vars)
+        found = replace(base, interval=FREE, dependence=replace(base.dependence, vars=vars))
+        found = replace(found, smoothness=base.smoothness.join(Smoothness.NONSMOOTH))
+        if not vars:
+            return found
+        return replace(found, curvature=Curvature.UNKNOWN, degree=None, reduced=NOT_REDUCIBLE)
+
+
+def _spectrum(use: SetUse | None) -> Interval | None:
+    known = SET_FACTS.get(use.name) if use is not None else None
+    if known is None or not known.symmetric:
+        return None
+    if known.positive_definite:
+        return POSITIVE
+    return NONNEGATIVE if known.positive_semidefinite else FREE
+
+
+def size_interval(size: Size) -> Interval:
+    """The numbers that a size can be; a dim is nonnegative."""
+    found = Interval.point(0.0)
+    for monomial, coefficient in size.terms:
+        found = found + (NONNEGATIVE if monomial else Interval.point(1.0)) * Interval.point(coefficient)
+    return found
+
+
+def _number(node: Constant | SizeValue | BinderValue) -> Fact:
+    match node:
+        case Constant():
+            return Fact(Interval.point(float(node.value)))
+        case SizeValue():
+            return Fact(size_interval(node.size))
+        case BinderValue():
+            return Fact(_binder_interval(node), dependence=Dependence(binders=frozenset({node.binder.name})))
+
+
+def _binder_interval(node: BinderValue) -> Interval:
+    binder = node.binder
+    start = size_interval(binder.start)
+    last = start
+    if binder.length.value is not None:
+        last = start + Interval.point(binder.step * max(binder.length.value - 1, 0))
+    else:
+        last = start + (NONNEGATIVE if binder.step > 0 else -NONNEGATIVE)
+    return start.hull(last)

@@ -1,0 +1,156 @@
+"""Facts of matrix products: xᵀ P x, however written, for a constant symmetric P with eigenvalues of known sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf
+
+from karush.compiler.facts.fact import Fact, Facts, Reduced, text_of
+from karush.compiler.facts.products import factored, product_degree, scaled, square, unknown
+from karush.compiler.facts.same import Sameness
+from karush.compiler.model import Apply, Expr, Named
+from karush.stdlib import enclosure
+from karush.stdlib.lattice import NONNEGATIVE, NONPOSITIVE, Curvature, Interval
+
+_ONE = Interval.point(1.0)
+
+
+def matmul(facts: Facts, node: Apply, base: Fact, sameness: Sameness) -> Fact:
+    """a @ b."""
+    a, b = node.arguments
+    left, right = facts[a], facts[b]
+    inner = a.shape[-1].value
+    interval = enclosure.total(left.interval * right.interval, inner)
+    found = replace(base, interval=interval, degree=product_degree(left, right))
+    if left.is_constant and right.is_constant:
+        gram = not node.shape and sameness.same(a, b)
+        spectrum = _product_spectrum(facts, sameness, _chain(node)) if len(node.shape) == 2 else None
+        return replace(found, spectrum=spectrum, interval=_nonnegative_if(gram, interval))
+    if left.is_constant or right.is_constant:
+        constant, varying = (a, b) if left.is_constant else (b, a)
+        return scaled(facts, found, constant, facts[constant].interval, varying)
+    form = next(_quadratic_forms(facts, sameness, a, b), None) if not node.shape else None
+    if form is None:
+        said = f"`{text_of(node)}` multiplies two parts that both depend on unknowns"
+        return unknown(found, said)
+    return _quadratic(facts, found, node, form)
+
+
+def _nonnegative_if(known: bool, interval: Interval) -> Interval:
+    return interval.intersect(NONNEGATIVE) if known else interval
+
+
+@dataclass(frozen=True)
+class QuadraticForm:
+    """xᵀ P x with the eigenvalues of P, None where P is not known to be symmetric; ``matrices`` multiply to P."""
+
+    vector: Expr
+    spectrum: Interval | None
+    matrices: tuple[Expr, ...]
+
+
+def _quadratic(facts: Facts, found: Fact, node: Expr, form: QuadraticForm) -> Fact:
+    spectrum = form.spectrum
+    inner = facts[form.vector]
+    matrix = " @ ".join(text_of(m) for m in form.matrices)
+    if spectrum is None or not (spectrum.is_nonnegative or spectrum.is_nonpositive):
+        return unknown(found, f"`{matrix}` is not known to be psd" if matrix else None)
+    curvature, reduced = square(inner) if not form.matrices else (Curvature.CONVEX, Reduced(2, inner.reduced.classes))
+    if form.matrices and not inner.is_affine:
+        return unknown(found, f"`{text_of(form.vector)}` is not affine in the unknowns")
+    if curvature is Curvature.UNKNOWN:
+        return unknown(found, f"`{text_of(node)}` is neither convex nor concave by the rules")
+    curvature = curvature.scaled(spectrum)
+    sign = NONNEGATIVE if spectrum.is_nonnegative else NONPOSITIVE
+    dependence = replace(found.dependence, vars=frozenset())
+    return replace(
+        found,
+        interval=found.interval.intersect(sign),
+        curvature=curvature,
+        reduced=reduced,
+        reason=f"{text_of(node)} is {curvature.value}{facts.because(dependence)}",
+    )
+
+
+def _quadratic_forms(facts: Facts, sameness: Sameness, a: Expr, b: Expr) -> Iterator[QuadraticForm]:
+    """The ways to read a @ b, two vectors, as xᵀ P x: one with a known sign first."""
+    found = []
+    for left, before in _left_parts(facts, a):
+        for right, after in _right_parts(facts, b):
+            form = _as_quadratic(facts, sameness, left, right, (*before, *after))
+            if form is not None:
+                found.append(form)
+    yield from sorted(found, key=lambda form: form.spectrum is None)
+
+
+def _as_quadratic(
+    facts: Facts, sameness: Sameness, left: Expr, right: Expr, matrices: tuple[Expr, ...]
+) -> QuadraticForm | None:
+    if sameness.same(left, right):
+        return QuadraticForm(left, _product_spectrum(facts, sameness, matrices), matrices)
+    first, second = factored(facts, left), factored(facts, right)
+    if not sameness.same(first.core, second.core):
+        return None
+    spectrum = _product_spectrum(facts, sameness, matrices)
+    if matrices and not (first.uniform and second.uniform):
+        spectrum = None
+    if spectrum is not None:
+        spectrum = spectrum * first.multiplier * second.multiplier
+    return QuadraticForm(first.core, spectrum, matrices)
+
+
+def _left_parts(facts: Facts, expr: Expr) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
+    """(v, matrices) with expr = v @ matrices, v a vector."""
+    matrices: tuple[Expr, ...] = ()
+    while True:
+        yield expr, matrices
+        inner = expr.value if isinstance(expr, Named) else expr
+        match inner:
+            case Named():
+                expr = inner
+            case Apply(atom="matmul", arguments=(v, m)) if len(v.shape) == 1 and facts[m].is_constant:
+                expr, matrices = v, (m, *matrices)
+            case _:
+                return
+
+
+def _right_parts(facts: Facts, expr: Expr) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
+    """(v, matrices) with expr = matrices @ v, v a vector."""
+    matrices: tuple[Expr, ...] = ()
+    while True:
+        yield expr, matrices
+        inner = expr.value if isinstance(expr, Named) else expr
+        match inner:
+            case Named():
+                expr = inner
+            case Apply(atom="matmul", arguments=(m, v)) if len(v.shape) == 1 and facts[m].is_constant:
+                expr, matrices = v, (*matrices, m)
+            case _:
+                return
+
+
+def _chain(expr: Expr) -> tuple[Expr, ...]:
+    """The factors of a product of matrices."""
+    inner = expr.value if isinstance(expr, Named) else expr
+    match inner:
+        case Apply(atom="matmul", arguments=(a, b)) if len(a.shape) == len(b.shape) == 2:
+            return (*_chain(a), *_chain(b))
+        case _:
+            return (expr,)
+
+
+def _product_spectrum(facts: Facts, sameness: Sameness, matrices: tuple[Expr, ...]) -> Interval | None:
+    """Eigenvalues of a product that reads BᵀCB, BᵀB, C; of the empty product, 1."""
+    factors = tuple(f for m in matrices for f in _chain(m))
+    middle = factors
+    while len(middle) >= 2 and sameness.transposes(middle[0], middle[-1]):
+        middle = middle[1:-1]
+    if not middle:
+        return _ONE if not factors else NONNEGATIVE
+    if len(middle) > 1:
+        return None
+    spectrum = facts[middle[0]].spectrum
+    if spectrum is None or len(middle) == len(factors):
+        return spectrum
+    return Interval(0.0 if spectrum.is_nonnegative else -inf, 0.0 if spectrum.is_nonpositive else inf)

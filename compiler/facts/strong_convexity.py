@@ -1,0 +1,117 @@
+"""Is the quadratic term of an objective known to be positive definite, or known to be singular?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from karush.compiler.dependence import Dependence
+from karush.compiler.facts.fact import Fact
+from karush.compiler.facts.linearity import is_affine
+from karush.compiler.model import Apply, Constant, Expr, Model, Named, VarValue
+
+
+def is_strongly_convex(model: Model, facts: Mapping[Expr, Fact], dependence: Dependence) -> bool | None:
+    """True where each var has a positive definite quadratic term of its own, False where a var has none at all.
+
+    None where neither is seen. ``model`` is a convex problem; ``facts`` may lack nodes that a reduction made.
+    """
+    if model.objective is None:
+        return None
+    terms = _Terms(facts, dependence)
+    sign = -1 if model.objective.sense == "maximize" else 1
+    if set(terms.definite(model.objective.value, sign)) >= model.vars.keys():
+        return True
+    curved = frozenset().union(*(dependence.vars(term) for term in terms.curved(model.objective.value)))
+    return None if curved >= model.vars.keys() else False
+
+
+class _Terms:
+    """The terms of a sum."""
+
+    def __init__(self, facts: Mapping[Expr, Fact], dependence: Dependence):
+        self._facts, self._dependence = facts, dependence
+
+    def curved(self, expr: Expr) -> Iterator[Expr]:
+        """The terms that may be other than affine."""
+        fact = self._facts.get(expr)
+        if is_affine(expr, self._dependence) or (fact is not None and fact.is_affine):
+            return
+        match expr:
+            case Named():
+                yield from self.curved(expr.value)
+            case Apply(atom="add" | "subtract" | "negate"):
+                for argument in expr.arguments:
+                    yield from self.curved(argument)
+            case Apply(atom="multiply" | "divide") if sum(bool(self._dependence.vars(a)) for a in expr.arguments) == 1:
+                for argument in expr.arguments:
+                    yield from self.curved(argument)
+            case _:
+                yield expr
+
+    def definite(self, expr: Expr, sign: int) -> Iterator[str]:
+        """Names x of the terms ± c (x − d)ᵀP(x − d) with a positive definite P and the sign that makes them convex."""
+        match expr:
+            case Named():
+                yield from self.definite(expr.value, sign)
+            case Apply(atom="add" | "subtract", arguments=(left, right)):
+                yield from self.definite(left, sign)
+                yield from self.definite(right, -sign if expr.atom == "subtract" else sign)
+            case Apply(atom="negate", arguments=(argument,)):
+                yield from self.definite(argument, -sign)
+            case Apply(atom="multiply" | "divide", arguments=(left, right)):
+                for part, other in ((left, right), (right, left))[: 1 if expr.atom == "divide" else 2]:
+                    factor = self._sign(other)
+                    if factor:
+                        yield from self.definite(part, sign * factor)
+            case _ if sign > 0:
+                yield from self._positive(expr)
+
+    def _sign(self, expr: Expr) -> int:
+        """1 or −1 for a constant known to be positive or negative, else 0."""
+        fact = self._facts.get(expr)
+        if fact is None or not fact.is_constant:
+            return 0
+        return 1 if fact.interval.is_positive else -1 if fact.interval.is_negative else 0
+
+    def _positive(self, expr: Expr) -> Iterator[str]:
+        match expr:
+            case Apply(atom="quad", arguments=(base, matrix)) if self._is_definite(matrix):
+                yield from self._shifted(base)
+            case Apply(atom="matmul", arguments=(Apply(atom="matmul", arguments=(base, matrix)), other)):
+                if self._is_definite(matrix) and set(self._shifted(base)) == set(self._shifted(other)):
+                    yield from self._shifted(base)
+            case Apply(atom="matmul", arguments=(VarValue(name=a), VarValue(name=b))) if a == b:
+                yield a
+            case Apply(atom="sum", arguments=(argument,)):
+                yield from self._square(argument)
+            case _:
+                yield from self._square(expr)
+
+    def _square(self, expr: Expr) -> Iterator[str]:
+        match expr:
+            case Apply(atom="power", arguments=(base, Constant(value=2))):
+                yield from self._shifted(base)
+            case Apply(atom="square" | "squared" | "sumsq", arguments=(base,)):
+                yield from self._shifted(base)
+
+    def _shifted(self, expr: Expr) -> Iterator[str]:
+        """The x of x itself, and of x ± d, −x, c x with a number c and a d without vars."""
+        varies = self._dependence.vars
+        match expr:
+            case VarValue():
+                yield expr.name
+            case Named():
+                yield from self._shifted(expr.value)
+            case Apply(atom="negate", arguments=(argument,)):
+                yield from self._shifted(argument)
+            case Apply(atom="add" | "subtract", arguments=(left, right)) if not varies(left) or not varies(right):
+                part = left if varies(left) else right
+                yield from self._shifted(part) if part.shape == expr.shape else ()
+            case Apply(atom="multiply" | "divide", arguments=(part, Constant(value=c))) if c != 0:
+                yield from self._shifted(part)
+            case Apply(atom="multiply", arguments=(Constant(value=c), part)) if c != 0:
+                yield from self._shifted(part)
+
+    def _is_definite(self, matrix: Expr) -> bool:
+        fact = self._facts.get(matrix)
+        return fact is not None and fact.spectrum is not None and fact.spectrum.is_positive

@@ -1,0 +1,1 @@
+"""The typed model as JAX functions: values, standard forms, compiled problems."""

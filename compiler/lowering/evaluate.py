@@ -1,0 +1,224 @@
+"""The value of a typed expression in JAX.
+
+A node is evaluated once per scope that binds its binders, so that a ``let`` used twice is computed once. A clause
+becomes a vmap (evaluate_clauses.py): nothing here loops over the length of a dim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from karush.compiler.dependence import REGULAR_ATOMS, Dependence
+from karush.compiler.lowering.evaluate_clauses import Clauses
+from karush.compiler.lowering.evaluate_operators import OPERATORS, guard, is_number, select
+from karush.compiler.lowering.indexing import take
+from karush.compiler.lowering.scope import Inputs, Scope
+from karush.compiler.model import (
+    Apply,
+    BinderValue,
+    Comprehension,
+    Constant,
+    DualValue,
+    Expr,
+    Kind,
+    Named,
+    ParamValue,
+    Reduce,
+    SizeValue,
+    Subscript,
+    VarValue,
+)
+
+Implementation = Callable[..., Any]
+Expansion = Callable[[Apply], Expr]
+
+
+@dataclass(frozen=True, eq=False)
+class Atoms:
+    """How atoms are computed: a JAX function for a primitive, else an expression in the arguments.
+
+    ``primitive(name)`` is the function of an atom whose value is a primitive, or None; ``expand(node)`` is the
+    expression that the declaration gives as the value of an application; ``tied`` are the functions of atoms whose
+    element at a tie the file states.
+    """
+
+    primitive: Callable[[str], Implementation | None]
+    expand: Expansion
+    tied: Mapping[str, Implementation] = field(default_factory=dict)
+
+    def function(self, name: str, kind: Kind = Kind.REAL) -> Implementation | None:
+        """The function of an operator or of an atom; None where its value is an expression. Integers have no ties."""
+        tied = self.tied.get(name) if kind is Kind.REAL else None
+        return tied or OPERATORS.get(name) or self.primitive(name)
+
+
+class UnsupportedExpressionError(Exception):
+    """A node that lowering was never to see: an internal error."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Values of expressions: ``value(expr, scope)``."""
+
+    atoms: Atoms
+
+    def top(self, inputs: Inputs, dependence: Dependence | None = None) -> Scope:
+        """The outermost scope for these inputs."""
+        return Scope(inputs, dependence or Dependence())
+
+    @property
+    def clauses(self) -> Clauses:
+        """How clauses are evaluated, by this evaluator."""
+        return Clauses(self.value)
+
+    # ------------------------------------------------------------ values
+
+    def array(self, expr: Expr, scope: Scope) -> Array:
+        """The value as an array of the shape of the expression, real ones in the model's type."""
+        value = self.value(expr, scope)
+        dtype = scope.inputs.dtype if expr.kind is Kind.REAL else None
+        return jnp.broadcast_to(jnp.asarray(value, dtype), scope.inputs.shape(expr.shape))
+
+    def value(self, expr: Expr, scope: Scope) -> Any:
+        """The value; a plain Python number where it is known while tracing, also in place of an array of it."""
+        kept = scope.lookup(expr)
+        if kept is None:
+            kept = scope.values[expr] = self._compute(expr, scope)
+        return kept
+
+    def _compute(self, expr: Expr, scope: Scope) -> Any:
+        match expr:
+            case Named():
+                return self.value(expr.value, scope)
+            case Apply():
+                return self._apply(expr, scope)
+            case Subscript():
+                return self._subscript(expr, scope)
+            case Comprehension():
+                return self.clauses.comprehension(expr, scope)
+            case Reduce():
+                return self.clauses.reduce(expr, scope)
+        return self._leaf(expr, scope)
+
+    def _leaf(self, expr: Expr, scope: Scope) -> Any:
+        match expr:
+            case Constant():
+                return expr.value
+            case SizeValue():
+                return self._size(expr, scope)
+            case BinderValue():
+                return scope.binder(expr.binder)
+            case ParamValue():
+                return scope.inputs.params[expr.name]
+            case VarValue():
+                return scope.inputs.vars[expr.name]
+            case DualValue():
+                multiplier = scope.inputs.duals[expr.label]
+                return multiplier if expr.side is None else multiplier[expr.side]
+        raise UnsupportedExpressionError(type(expr).__name__)
+
+    @staticmethod
+    def _size(expr: SizeValue, scope: Scope) -> Any:
+        number = scope.inputs.size(expr.size)
+        return number if is_number(number) else jnp.asarray(number)
+
+    def _subscript(self, expr: Subscript, scope: Scope) -> Any:
+        view = scope.view(expr)
+        array, items = (self.array(expr.value, scope), expr.items) if view is None else (view.array, view.items)
+        return take(array, items, lambda index: self.value(index, scope), scope.inputs)
+
+    # ------------------------------------------------------------ atoms
+
+    def _apply(self, expr: Apply, scope: Scope) -> Any:
+        if expr.atom == "if":
+            return self._if(expr, scope)
+        if not self._has_function(expr):
+            return self.value(self.atoms.expand(expr), scope)
+        arguments = flattened(expr) if expr.atom in ("maximum", "minimum") else expr.arguments
+        return self.apply(expr, [self._argument(a, expr, scope) for a in arguments], scope)
+
+    def _has_function(self, expr: Apply) -> bool:
+        return expr.atom in ("zeros", "ones", "eye", "reshape") or self.atoms.function(expr.atom) is not None
+
+    def apply(self, expr: Apply, arguments: Sequence[Any], scope: Scope) -> Any:
+        """The atom of an application at these values of its arguments."""
+        shape, dtype = scope.inputs.shape(expr.shape), scope.inputs.dtype
+        match expr.atom:
+            case "divide" if expr.kind is Kind.INTEGER:
+                return arguments[0] // arguments[1]
+            case "zeros":
+                return jnp.zeros(shape, dtype)
+            case "ones":
+                return jnp.ones(shape, dtype)
+            case "eye":
+                return jnp.eye(shape[0], dtype=dtype)
+            case "reshape":
+                return jnp.reshape(arguments[0], shape)
+        function = self.atoms.function(expr.atom, expr.kind)
+        if function is None:
+            raise UnsupportedExpressionError(expr.atom)
+        if scope.guards and not self._harmless(expr, scope):
+            arguments = [self._guarded(a, scope) for a in arguments]
+        return function(*arguments)
+
+    @staticmethod
+    def _harmless(expr: Apply, scope: Scope) -> bool:
+        return expr.atom in REGULAR_ATOMS or scope.dependence.regular(expr)
+
+    @staticmethod
+    def _guarded(value: Any, scope: Scope) -> Any:
+        if is_number(value):
+            return value
+        for condition in scope.guards:
+            value = guard(value, condition)
+        return value
+
+    def _argument(self, argument: Expr, parent: Apply, scope: Scope) -> Any:
+        """An argument's value; an integer array becomes real where the result is real, a size stays a number."""
+        value = self.array(argument, scope) if argument.shape else self.value(argument, scope)
+        integer = argument.kind is not Kind.REAL and parent.kind is Kind.REAL
+        if is_number(value) or not integer or not (parent.atom in OPERATORS or parent.atom == "if"):
+            return value
+        return jnp.asarray(value, scope.inputs.dtype)
+
+    def _if(self, expr: Apply, scope: Scope) -> Any:
+        """The taken branch; the other one is evaluated where it is harmless."""
+        condition = self.value(expr.arguments[0], scope)
+        if is_number(condition):
+            return self.value(expr.arguments[1 if condition else 2], scope)
+        chosen, otherwise = (
+            self._branch(branch, holds, expr, scope)
+            for branch, holds in zip(expr.arguments[1:], (condition, jnp.logical_not(condition)), strict=True)
+        )
+        return select(condition, chosen, otherwise)
+
+    def _branch(self, branch: Expr, holds: Array, parent: Apply, scope: Scope) -> Any:
+        inner = scope if scope.dependence.regular(branch) else scope.guarded(holds)
+        return self._argument(branch, parent, inner)
+
+
+def flattened(expr: Apply) -> tuple[Expr, ...]:
+    """The arguments of ``max(a, b, c)``, which stands as maxima of two: a tie is shared by all alike."""
+    parts: list[Expr] = []
+    for argument in expr.arguments:
+        same = isinstance(argument, Apply) and argument.atom == expr.atom and argument.shape == expr.shape
+        parts.extend(flattened(argument) if same and isinstance(argument, Apply) else (argument,))
+    return tuple(parts)
+
+
+def evaluate(expr: Expr, inputs: Inputs, atoms: Atoms, dependence: Dependence | None = None) -> Array:
+    """The value of one expression without free binders, as an array of its shape."""
+    evaluator = Evaluator(atoms)
+    return evaluator.array(expr, evaluator.top(inputs, dependence))
+
+
+def evaluate_all(exprs: Mapping[str, Expr], inputs: Inputs, atoms: Atoms) -> dict[str, Array]:
+    """The values of several expressions, what they share computed once."""
+    evaluator = Evaluator(atoms)
+    scope = evaluator.top(inputs)
+    return {name: evaluator.array(expr, scope) for name, expr in exprs.items()}

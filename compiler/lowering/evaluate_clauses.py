@@ -1,0 +1,229 @@
+"""``for`` clauses in JAX: a vmap over the positions of each binder.
+
+What does not depend on a binder is computed outside its vmap. Entries ``x[i + 1]`` along the binder i become one
+slice of x that is mapped over, not a gather. A reduction ``sum(e for l in m if src[l] == i)`` within a clause over i
+becomes a segment sum over all l at once: its cost is that of one pass over l, never n passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.compiler.dependence import children, walk
+from karush.compiler.lowering.evaluate_operators import is_number
+from karush.compiler.lowering.indexing import run_along, slice_along
+from karush.compiler.lowering.scope import Scope, View
+from karush.compiler.lowering.segments import Segment, find_segments
+from karush.compiler.model import (
+    Apply,
+    At,
+    Binder,
+    Comprehension,
+    Expr,
+    Kind,
+    Reduce,
+    Subscript,
+)
+
+Run = Callable[[Scope], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Clauses:
+    """Evaluates clauses by means of ``value(expr, scope)``."""
+
+    value: Callable[[Expr, Scope], Any]
+
+    # ------------------------------------------------------------ mapping
+
+    def lanes(self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Run) -> Any:
+        """``run(scope)`` at every combination of the binders: arrays get the binders' axes in front, in order.
+
+        ``bodies`` are the expressions that ``run`` evaluates.
+        """
+        if not binders:
+            return run(scope)
+        order = sorted(binders, key=lambda b: bool(find_segments(b, bodies, scope)))
+        mapped = self._map(scope, order, bodies, run)
+        if order == list(binders):
+            return mapped
+        axes = [order.index(b) for b in binders]
+        return jax.tree.map(lambda a: jnp.transpose(a, (*axes, *range(len(axes), jnp.ndim(a)))), mapped)
+
+    def _map(self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Run) -> Any:
+        binder, rest = binders[0], binders[1:]
+        inputs = scope.inputs
+        self._hoist(bodies, scope)
+        slices = self._slices(bodies, binder, scope)
+        segments = {s.reduce: self.segment(s, scope) for s in find_segments(binder, bodies, scope)}
+        length = inputs.size(binder.length)
+        positions = inputs.size(binder.start) + binder.step * jnp.arange(length)
+
+        def lane(index: Array, arrays: list[Array], sums: list[Array]) -> Any:
+            inner = scope.inner({binder: index})
+            inner.views.update({s: View(a, v.items) for (s, v), a in zip(slices.items(), arrays, strict=True)})
+            inner.values.update(zip(segments, sums, strict=True))
+            return self._map(inner, rest, bodies, run) if rest else run(inner)
+
+        arrays = [view.array for view in slices.values()]
+        return jax.vmap(lane)(positions, arrays, list(segments.values()))
+
+    def _hoist(self, bodies: Sequence[Expr], scope: Scope) -> None:
+        """Evaluate here the greatest expressions that need no binder of the clause."""
+        stack, seen = [(body, False) for body in bodies], set()
+        while stack:
+            node, optional = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            regular = scope.dependence.regular(node)
+            if scope.known(node) and (regular or not optional):
+                self.value(node, scope)
+            else:
+                below = optional or (isinstance(node, Apply) and node.atom == "if") or _is_filtered(node)
+                stack.extend((child, below) for child in children(node))
+
+    def _slices(self, bodies: Sequence[Expr], binder: Binder, scope: Scope) -> dict[Subscript, View]:
+        """Subscripts with exactly one index along the binder, moved so that the mapped axis leads."""
+        found: dict[Subscript, View] = {}
+        for node in walk(*bodies):
+            if isinstance(node, Subscript) and scope.known(node.value):
+                view = self._slice(node, binder, scope)
+                if view is not None:
+                    found[node] = view
+        return found
+
+    def _slice(self, node: Subscript, binder: Binder, scope: Scope) -> View | None:
+        kept = scope.view(node)
+        items = node.items if kept is None else kept.items
+        using = [
+            axis
+            for axis, item in enumerate(items)
+            if isinstance(item, At) and binder in scope.dependence.binders(item.index)
+        ]
+        if len(using) != 1:
+            return None
+        (axis,) = using
+        item = items[axis]
+        run = run_along(item.index, binder, scope.inputs) if isinstance(item, At) else None
+        if run is None:
+            return None
+        array = self.value(node.value, scope) if kept is None else kept.array
+        part = slice_along(jnp.asarray(array), axis, scope.inputs.size(binder.length), run)
+        return None if part is None else View(jnp.moveaxis(part, axis, 0), items[:axis] + items[axis + 1 :])
+
+    # ------------------------------------------------------------ comprehensions and reductions
+
+    def comprehension(self, expr: Comprehension, scope: Scope) -> Array:
+        """``[body for binders]``."""
+        dtype = scope.inputs.dtype if expr.kind is Kind.REAL else None
+        shape = scope.inputs.shape(expr.body.shape)
+
+        def run(inner: Scope) -> Array:
+            return jnp.broadcast_to(jnp.asarray(self.value(expr.body, inner), dtype), shape)
+
+        return self.lanes(scope, expr.binders, (expr.body,), run)
+
+    def reduce(self, expr: Reduce, scope: Scope) -> Array:
+        """``operator(body for binders if condition)`` over the binders alone."""
+        bodies = (expr.body,) if expr.condition is None else (expr.condition, expr.body)
+        dtype = scope.inputs.dtype if expr.kind is Kind.REAL else None
+        shape = scope.inputs.shape(expr.body.shape)
+
+        def run(inner: Scope) -> tuple[Array, Array]:
+            holds = True if expr.condition is None else self.value(expr.condition, inner)
+            value = self.filtered(expr.body, holds, inner)
+            value = jnp.broadcast_to(jnp.asarray(value, dtype), shape)
+            return value if holds is True else _keep(holds, value, expr.operator), jnp.asarray(holds)
+
+        values, holds = self.lanes(scope, expr.binders, bodies, run)
+        return combine(expr.operator, values, holds, len(expr.binders))
+
+    def filtered(self, body: Expr, holds: Any, scope: Scope) -> Any:
+        """The body where a filter holds, something harmless elsewhere."""
+        if is_number(holds) or scope.dependence.regular(body):
+            return self.value(body, scope)
+        return self.value(body, scope.guarded(holds))
+
+    def segment(self, segment: Segment, scope: Scope) -> Array:
+        """The reduction for every index of the outer binder, that binder's axis in front.
+
+        Within the body the outer binder is the key itself: where ``src[l] == i``, any i may be written src[l].
+        """
+        expr, binder = segment.reduce, segment.binder
+        dtype = scope.inputs.dtype if expr.kind is Kind.REAL else None
+        shape = scope.inputs.shape(expr.body.shape)
+        number = scope.inputs.size(binder.length)
+
+        def run(inner: Scope) -> tuple[Array, Array]:
+            key = self.value(segment.key, inner)
+            within = inner.inner({binder: key})
+            holds: Any = True
+            for condition in segment.rest:
+                holds = jnp.logical_and(holds, self.value(condition, within))
+            value = jnp.broadcast_to(jnp.asarray(self.filtered(expr.body, holds, within), dtype), shape)
+            offset = key - scope.inputs.size(binder.start)
+            place = offset // binder.step
+            inside = holds & (offset == place * binder.step) & (place >= 0)
+            return value, jnp.where(inside, place, number)
+
+        bodies = (segment.key, *segment.rest, expr.body)
+        values, places = self.lanes(scope, expr.binders, bodies, run)
+        values = values.reshape((-1, *shape))
+        return _segment_reduce(expr.operator, values, places.reshape(-1), number)
+
+
+def _is_filtered(node: Expr) -> bool:
+    return isinstance(node, Reduce) and node.condition is not None
+
+
+# ---------------------------------------------------------------- reductions of arrays
+
+_IDENTITY = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -jnp.inf, "min": jnp.inf, "logsumexp": -jnp.inf}
+
+
+def _keep(holds: Any, value: Array, operator: str) -> Array:
+    identity = _IDENTITY[operator]
+    if not jnp.issubdtype(value.dtype, jnp.floating) and abs(identity) == jnp.inf:
+        limits = jnp.iinfo(value.dtype)
+        identity = limits.max if identity > 0 else limits.min
+    return jnp.where(holds, value, jnp.asarray(identity, value.dtype))
+
+
+def combine(operator: str, values: Array, holds: Array, axes: int) -> Array:
+    """Reduce the first ``axes`` axes; entries that do not hold carry the identity already."""
+    over = tuple(range(axes))
+    match operator:
+        case "sum":
+            return jnp.sum(values, axis=over)
+        case "prod":
+            return jnp.prod(values, axis=over)
+        case "max":
+            return jnp.max(values, axis=over)
+        case "min":
+            return jnp.min(values, axis=over)
+        case "logsumexp":
+            return jax.scipy.special.logsumexp(values, axis=over)
+        case "mean":
+            return jnp.sum(values, axis=over) / jnp.sum(holds, axis=over).astype(values.dtype)
+    raise ValueError(f"unknown reduction {operator}")
+
+
+def _segment_reduce(operator: str, values: Array, places: Array, number: Any) -> Array:
+    reducers = {
+        "sum": jax.ops.segment_sum,
+        "mean": jax.ops.segment_sum,
+        "max": jax.ops.segment_max,
+        "min": jax.ops.segment_min,
+    }
+    total = reducers[operator](values, places, num_segments=number)
+    if operator != "mean":
+        return total
+    counts = jax.ops.segment_sum(jnp.ones(places.shape, values.dtype), places, num_segments=number)
+    return total / counts.reshape(counts.shape + (1,) * (total.ndim - 1))

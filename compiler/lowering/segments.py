@@ -1,0 +1,72 @@
+"""Reductions that sort their terms by a key: ``sum(e for l in m if src[l] == i and …)`` within a clause over i."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from karush.compiler.dependence import walk
+from karush.compiler.lowering.scope import Scope
+from karush.compiler.model import Apply, Binder, BinderValue, Expr, Named, Reduce
+
+OPERATORS = frozenset(("sum", "mean", "max", "min"))
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A reduction whose filter says ``key == binder`` and ``rest``; the key does not depend on the binder."""
+
+    reduce: Reduce
+    binder: Binder
+    key: Expr
+    rest: tuple[Expr, ...]
+
+
+def conjuncts(condition: Expr) -> tuple[Expr, ...]:
+    """The parts of a conjunction."""
+    match condition:
+        case Apply(atom="and", arguments=arguments):
+            return tuple(part for argument in arguments for part in conjuncts(argument))
+        case Named(value=value):
+            return conjuncts(value)
+        case _:
+            return (condition,)
+
+
+def find_segments(binder: Binder, bodies: Sequence[Expr], scope: Scope) -> list[Segment]:
+    """The reductions below the bodies that become segment reductions when a clause enters this binder."""
+    found = []
+    for node in walk(*bodies):
+        if isinstance(node, Reduce) and node.operator in OPERATORS and node.condition is not None:
+            segment = match_segment(node, binder, scope)
+            if segment is not None:
+                found.append(segment)
+    return found
+
+
+def match_segment(node: Reduce, binder: Binder, scope: Scope) -> Segment | None:
+    """The reduction as one sorted by the binder, where all else that it needs is known outside the clause."""
+    assert node.condition is not None
+    dependence = scope.dependence
+    if not dependence.vars(node) <= scope.inputs.vars.keys():
+        return None
+    if not all(scope.binds_beyond(part, (binder, *node.binders)) for part in (node.condition, node.body)):
+        return None
+    parts = conjuncts(node.condition)
+    for part in parts:
+        key = _key(part, binder)
+        if key is None or binder in dependence.binders(key):
+            continue
+        if dependence.binders(key) & frozenset(node.binders):
+            return Segment(node, binder, key, tuple(p for p in parts if p is not part))
+    return None
+
+
+def _key(condition: Expr, binder: Binder) -> Expr | None:
+    match condition:
+        case Apply(atom="equal", arguments=(left, right)):
+            if isinstance(left, BinderValue) and left.binder is binder:
+                return right
+            if isinstance(right, BinderValue) and right.binder is binder:
+                return left
+    return None

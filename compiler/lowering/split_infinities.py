@@ -1,0 +1,20 @@
+"""Params with their infinities split off, before anything is computed: no infinity ever meets a derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from karush.compiler.lowering.infinities import RAW
+
+
+def split_infinities(params: Mapping[str, Array], bounding: frozenset[str]) -> dict[str, Array]:
+    """The params with 0 for the infinite entries of those that serve as bounds, and these as given, underived."""
+    result = dict(params)
+    for name in sorted(bounding):
+        value = params[name]
+        result[name] = jnp.where(jnp.isinf(value), 0, value)
+        result[RAW + name] = lax.stop_gradient(value)
+    return result

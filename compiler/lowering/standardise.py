@@ -1,0 +1,159 @@
+"""A reduced model as a template: a function from params to the data of a quadratic program.
+
+    θ  ↦  P, q, c, A, b, G, lower, upper, bounds        (solvers/forms/quadratic.py)
+
+Everything static (which families of rows there are, their shapes and their order) is settled before any number is
+known; the arrays come from the structure of the expressions (affine.py, quadratic.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from karush.compiler.dependence import Dependence
+from karush.compiler.lowering.affine import AffineForms
+from karush.compiler.lowering.affine_blocks import size_of
+from karush.compiler.lowering.evaluate import Evaluator
+from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
+from karush.compiler.lowering.gram import Layout, assemble_matrix, assemble_vector
+from karush.compiler.lowering.quadratic import QuadraticTerms
+from karush.compiler.lowering.row_values import Rows, RowValues, filled_side
+from karush.compiler.lowering.scope import Inputs, Scope
+from karush.compiler.lowering.terms import multiplied
+from karush.compiler.model import Constraint, Expr, Model
+from karush.solvers.forms.quadratic import QuadraticProgram
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Template:
+    """The quadratic program of a model whose objective is quadratic and whose constraints are relations.
+
+    ``affine`` says of an expression of the objective whether it is known to be affine in the vars; ``bounding`` are
+    the params that may be infinite, which ``program`` takes split in two.
+    """
+
+    model: Model
+    dims: Mapping[str, Any]
+    dtype: Any
+    evaluator: Evaluator
+    dependence: Dependence
+    owners: Mapping[Constraint, str]
+    bounding: frozenset[str]
+    affine: Callable[[Expr], bool]
+
+    # ------------------------------------------------------------ static knowledge
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each var lies in x."""
+        return Layout({name: self.shape(var.shape) for name, var in self.model.vars.items()})
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """All families of rows."""
+        return families_of(self.model, self.dependence, self.owners)
+
+    @cached_property
+    def equalities(self) -> tuple[Family, ...]:
+        """The families of A."""
+        return tuple(family for family in self.families if family.is_equality)
+
+    @cached_property
+    def inequalities(self) -> tuple[Family, ...]:
+        """The families of G."""
+        return tuple(family for family in self.families if not family.is_equality)
+
+    @cached_property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The vars with bounds."""
+        return bounds_of(self.model)
+
+    @property
+    def sign(self) -> float:
+        """1 where the program minimises the stated objective, −1 where it minimises its negative."""
+        objective = self.model.objective
+        return -1.0 if objective is not None and objective.sense == "maximize" else 1.0
+
+    def shape(self, shape: Any) -> tuple[Any, ...]:
+        """The numbers of a shape."""
+        return tuple(size.evaluate(self.dims) for size in shape)
+
+    def rows(self, family: Family) -> Any:
+        """The number of rows of a family."""
+        return size_of(self.shape(family.shape))
+
+    def counts(self) -> dict[str, Any]:
+        """Numbers of variables, of equations, and of inequalities: each side of a row and of a bound is one."""
+        sides = [self.rows(f) * _sides(f) for f in self.inequalities]
+        bounds = [self.layout.sizes[b.var.name] * _sides(b) for b in self.bounds]
+        equalities = sum(self.rows(f) for f in self.equalities)
+        return {"variables": self.layout.total, "equalities": equalities, "inequalities": sum(sides) + sum(bounds)}
+
+    # ------------------------------------------------------------ the program
+
+    def program(self, params: Mapping[str, Array]) -> QuadraticProgram:
+        """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
+        scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype), self.dependence)
+        forms = AffineForms(self.evaluator, self.layout.shapes)
+        values = RowValues(forms, self.layout, self.bounding)
+        quadratic, linear, constant = self._objective(forms, scope)
+        equalities = self._stack([values.rows(f, scope) for f in self.equalities])
+        inequalities = self._stack([values.rows(f, scope) for f in self.inequalities])
+        lower, has_lower = self._bounds(values, scope, upper=False)
+        upper, has_upper = self._bounds(values, scope, upper=True)
+        rhs = equalities.lower
+        return QuadraticProgram(
+            quadratic=quadratic,
+            linear=linear,
+            constant=constant,
+            equality_matrix=equalities.matrix,
+            equality_rhs=jnp.zeros((0,), self.dtype) if rhs is None else rhs.value,
+            inequality_matrix=inequalities.matrix,
+            lower=None if inequalities.lower is None else inequalities.lower.value,
+            upper=None if inequalities.upper is None else inequalities.upper.value,
+            bound_lower=lower,
+            bound_upper=upper,
+            has_lower=None if inequalities.lower is None else inequalities.lower.present,
+            has_upper=None if inequalities.upper is None else inequalities.upper.present,
+            has_bound_lower=has_lower,
+            has_bound_upper=has_upper,
+        )
+
+    def _objective(self, forms: AffineForms, scope: Scope) -> tuple[Array | None, Array, Array]:
+        assert self.model.objective is not None
+        terms = QuadraticTerms(forms, self.affine).collect(self.model.objective.value, self.sign, scope)
+        parts = [multiplied(term, self.dtype) for term in terms]
+        pairs = tuple(pair for part in parts for pair in part.pairs)
+        slopes = tuple(one for part in parts for one in part.slopes)
+        constants = [jnp.sum(part.constant) for part in parts if part.constant is not None]
+        constant = sum(constants[1:], constants[0]) if constants else jnp.zeros((), self.dtype)
+        matrix = assemble_matrix(pairs, self.layout, self.dtype)
+        return matrix, assemble_vector(slopes, self.layout, self.dtype), constant
+
+    def _stack(self, rows: list[Rows]) -> Rows:
+        """Families one below the other; a single one is returned as it is."""
+        if not rows:
+            return Rows(jnp.zeros((0, self.layout.total), self.dtype), None, None)
+        if len(rows) == 1:
+            return rows[0]
+        lower, upper = (
+            filled_side([(getattr(row, side), row.matrix.shape[:1]) for row in rows], self.dtype)
+            for side in ("lower", "upper")
+        )
+        return Rows(jnp.concatenate([row.matrix for row in rows]), lower, upper)
+
+    def _bounds(self, values: RowValues, scope: Scope, *, upper: bool) -> tuple[Array | None, Array | None]:
+        """The bounds of x from those of the vars on one side, with their mask."""
+        given = {bound.var.name: values.bound(bound, scope, upper=upper) for bound in self.bounds}
+        whole = filled_side([(given.get(name), (size,)) for name, size in self.layout.sizes.items()], self.dtype)
+        return (None, None) if whole is None else (whole.value, whole.present)
+
+
+def _sides(item: Family | Bound) -> int:
+    return (item.lower is not None) + (item.upper is not None)

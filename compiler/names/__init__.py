@@ -1,0 +1,1 @@
+"""What names stand for: symbols, scopes, sizes, labels, bounds of indices."""

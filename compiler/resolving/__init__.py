@@ -1,0 +1,1 @@
+"""Names, shapes and sets: AST to the typed model."""

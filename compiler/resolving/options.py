@@ -1,0 +1,153 @@
+"""``using`` and ``derivative``: names, options and their constant values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from karush.compiler.library import Library
+from karush.compiler.messages import form_messages
+from karush.compiler.model import Choice
+from karush.compiler.names.context import Context
+from karush.dsl import ast
+from karush.dsl.diagnostics import Diagnostic
+from karush.stdlib.primitive_names import TIED
+
+OptionValue = float | int | bool | str
+
+COMMON = ("tol", "max_iter")
+SMOOTH = ("NLP", "NLS", "GP")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of solvers: its options, the classes it takes, and whether it runs already."""
+
+    options: tuple[str, ...]
+    classes: tuple[str, ...]
+    available: bool = False
+
+
+SOLVERS: Mapping[str, Family] = {
+    "ipm": Family(
+        (*COMMON, "mu_final"), ("LP", "QP", "SOCP", "SDP", "EXP", *SMOOTH, "COMPLEMENTARITY"), available=True
+    ),
+    "active_set": Family(COMMON, ("QP",), available=True),
+    "pdhg": Family((*COMMON, "restart"), ("LP", "QP", "SOCP", "SADDLE")),
+    "proximal_gradient": Family((*COMMON, "accelerate"), ("LP", "QP", "SOCP", "EXP", "NLP", "NLS")),
+    "mirror_descent": Family(COMMON, ("LP", "QP", "EXP", "NLP", "SADDLE")),
+    "block_coordinate": Family(COMMON, ("QP", "NLP", "NLS")),
+    "sinkhorn": Family(COMMON, ("EXP",)),
+    "newton": Family(COMMON, (*SMOOTH, "ROOT", "FIXPOINT", "COMPLEMENTARITY")),
+    "anderson": Family((*COMMON, "memory"), ("FIXPOINT", "ROOT")),
+    "bfgs": Family(COMMON, (*SMOOTH, "BILEVEL")),
+    "lbfgs": Family((*COMMON, "memory"), (*SMOOTH, "BILEVEL")),
+    "gauss_newton": Family(COMMON, ("NLS",)),
+    "levenberg_marquardt": Family(COMMON, ("NLS", "ROOT")),
+}
+"""Families of solvers by name."""
+
+DERIVATIVES: Mapping[str, tuple[str, ...]] = {
+    "implicit": ("linear", "active"),
+    "unroll": ("steps", "checkpoint"),
+    "one_step": (),
+    "piggyback": ("steps",),
+}
+"""Methods of differentiation with their options."""
+
+
+OF_TWO = {"max": "maximum", "min": "minimum"}
+"""What ``max(a, b)`` and ``min(a, b)`` are called as atoms; of a whole array the ties are shared alike."""
+
+
+def resolve_using(context: Context, node: ast.Using) -> Choice | None:
+    """``using ipm(tol = 1e-8)``."""
+    if node.name not in SOLVERS:
+        context.report(form_messages.unknown_solver(node, SOLVERS))
+        return None
+    options = _options(context, node.name, node.options, SOLVERS[node.name].options)
+    return None if options is None else Choice(node.name, options, node.span)
+
+
+def solver_fit(choice: Choice | None, problem_class: str) -> Diagnostic | None:
+    """Whether the solver that a file asks for takes the class of its problem, and runs already."""
+    if choice is None or problem_class == "FUNCTION":
+        return None
+    family = SOLVERS[choice.name]
+    if problem_class not in family.classes:
+        fitting = [name for name, other in SOLVERS.items() if problem_class in other.classes]
+        return form_messages.unfit_solver(choice, problem_class, fitting)
+    if not family.available and problem_class in ("LP", "QP"):
+        return form_messages.solver_to_come(choice)
+    return None
+
+
+def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
+    """``derivative implicit(active = 1e-6)``."""
+    if node.name not in DERIVATIVES:
+        context.report(form_messages.unknown_derivative(node, (*DERIVATIVES, "rule")))
+        return None
+    options = _options(context, node.name, node.options, DERIVATIVES[node.name])
+    return None if options is None else Choice(node.name, options, node.span)
+
+
+def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float]:
+    """``derivative rule(relu = 0.5)``: atom to the element of its derivative at a tie."""
+    rules: dict[str, float] = {}
+    library = context.session.library
+    for option in node.options:
+        value = constant_value(option.value)
+        name = OF_TWO.get(option.name or "", option.name or "")
+        atom = library.atom(name)
+        if atom is None:
+            context.report(form_messages.rule_of_unknown_atom(option, tied_atoms(library)))
+        elif atom.primitive not in TIED:
+            context.report(form_messages.rule_without_tie(option, tied_atoms(library)))
+        elif isinstance(value, (bool, str)) or value is None:
+            context.report(form_messages.option_value(option, "a number"))
+        elif name in rules:
+            context.report(form_messages.option_twice(option))
+        else:
+            rules[name] = float(value)
+    return rules
+
+
+def tied_atoms(library: Library) -> list[str]:
+    """The atoms whose element at a tie can be stated."""
+    found = ((name, library.atom(name)) for name in sorted(library.atom_names()))
+    return [name for name, atom in found if atom is not None and atom.primitive in TIED]
+
+
+def _options(
+    context: Context, name: str, given: tuple[ast.Argument, ...], known: tuple[str, ...]
+) -> dict[str, OptionValue] | None:
+    found: dict[str, OptionValue] = {}
+    sound = True
+    for option in given:
+        value = constant_value(option.value)
+        finding = None
+        if option.name is None or option.name not in known:
+            finding = form_messages.unknown_option(option, name, known)
+        elif option.name in found:
+            finding = form_messages.option_twice(option)
+        elif value is None:
+            finding = form_messages.option_value(option, "a number, a truth value or a word")
+        if finding is not None or value is None or option.name is None:
+            if finding is not None:
+                context.report(finding)
+            sound = False
+            continue
+        found[option.name] = value
+    return found if sound else None
+
+
+def constant_value(node: ast.Expr) -> OptionValue | None:
+    """The plain value of an option; None where it is none."""
+    match node:
+        case ast.Number() | ast.Boolean() | ast.String():
+            return node.value
+        case ast.Name():
+            return node.id
+        case ast.Unary(operator="-" | "+" as sign, operand=ast.Number(value=value)):
+            return -value if sign == "-" else value
+    return None
