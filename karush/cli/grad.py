@@ -9,6 +9,7 @@ import click
 import jax
 import numpy as np
 
+from karush.cli.compiling import compile_for_one_run
 from karush.cli.exits import OF_STATUS, UNDEFINED, WRONG
 from karush.cli.options import OneOf, Verb, later, solve_options
 from karush.cli.session import Stop, tell, usage
@@ -17,7 +18,6 @@ from karush.cli.solving import (
     Options,
     Watch,
     check_usage,
-    compiler_options,
     deliver,
     interruptible,
     open_problem,
@@ -96,12 +96,9 @@ def check_request(model: Model, of: str, wrt: Sequence[str] | None) -> None:
 def differentiate(function: Differentiated, mode: str, arrays: dict[str, Any], clock: Clock) -> Jacobian:
     """Compile and run; DerivativeError is a part of a dual that does not exist."""
     try:
-        jitted = jax.jit(
-            lambda given: jacobian(function, mode, given),
-            compiler_options=compiler_options(function.compiled.counts()),
-        )
+        jitted = jax.jit(lambda given: jacobian(function, mode, given))
         with interruptible(), working("compiling"):
-            program = jitted.lower(arrays).compile()
+            program = compile_for_one_run(jitted.lower(arrays), function.compiled.counts())
     except DerivativeError as error:
         raise usage(error.message) from None
     clock.lap("compiled")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import jax
 
+from karush.cli.compiling import compile_for_one_run
 from karush.cli.exits import OF_STATUS
 from karush.cli.options import Verb, solve_options
 from karush.cli.session import tell
@@ -17,7 +18,6 @@ from karush.cli.solving import (
     Options,
     Watch,
     check_usage,
-    compiler_options,
     deliver,
     interruptible,
     open_problem,
@@ -84,9 +84,8 @@ def solve(compiled: Compiled, arrays: Mapping[str, Any], options: Options, clock
     def function(params: dict[str, Any], start: Any) -> Outcome:
         return replace(compiled.function(params, start, differentiable=False), slacks={})
 
-    jitted = jax.jit(function, compiler_options=compiler_options(compiled.counts()))
     with interruptible(), working("compiling and solving"):
-        program = jitted.lower(dict(arrays), warm).compile()
+        program = compile_for_one_run(jax.jit(function).lower(dict(arrays), warm), compiled.counts())
         compile_s = clock.lap("compiled")
         outcome: Outcome = jax.block_until_ready(program(dict(arrays), warm))
     return outcome, Times(compile_s, clock.lap("solved"))

@@ -28,10 +28,6 @@ from karush.output import Output, encode, unwritable, write_stdout, write_whole
 from karush.problem import SETTING_NAMES, Problem, settings_of
 from karush.solvers.protocol import Settings
 
-SMALL = 400
-"""Up to so many variables and rows a program is compiled for a quick start rather than for speed."""
-QUICK = {"xla_backend_optimization_level": 0}
-
 SETTINGS: dict[str, Callable[[str], Any]] = {"tol": float, "max_iter": int, "active": float}
 """What ``--set`` takes, and how the value is read."""
 
@@ -181,11 +177,6 @@ def open_problem(options: Options) -> tuple[Problem, Binding]:
     binding = bind_data(analysis, options)
     start_jax()
     return Problem(analysis, settings, options.dtype), binding
-
-
-def compiler_options(counts: dict[str, Any]) -> dict[str, Any]:
-    """Options of XLA for a program that runs once."""
-    return QUICK if sum(counts.values()) <= SMALL and jax.default_backend() == "cpu" else {}
 
 
 @dataclass
