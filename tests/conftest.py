@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import jax
 
+# A test's program runs once or twice: half of a run's time would be spent on optimising it. Read at JAX's first use.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 jax.config.update("jax_enable_x64", True)
 jax.config.update(
     "jax_compilation_cache_dir",
