@@ -169,4 +169,13 @@ SHAPES = (
         "param k\nvar x[k]\nminimize sumsq(x)\n",
         "dim k\nvar x[k]\nminimize sumsq(x)\n",
     ),
+    Code(
+        "E0310",
+        "an atom without sizes that mixes entries",
+        "An atom whose header names no sizes is a function of numbers: of an array it is taken entry by "
+        "entry. A value such as `sum(x)` would mean one thing for a number and another for an array.",
+        "Give the argument sizes, `atom f(x[n])`, or write the value with operations that go entry by entry.",
+        "dim n\nparam a[n]\natom f(x) { value = sum(x) }\nlet y = f(a)\n",
+        "dim n\nparam a[n]\natom f(x[n]) { value = sum(x) }\nlet y = f(a)\n",
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from karush.compiler.messages import shape_messages
+from karush.compiler.messages import atom_messages, shape_messages
 from karush.compiler.model import Apply, Expr, Kind
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import Callee, Poison, Scope, poison
@@ -34,6 +34,11 @@ def is_elementwise(atom: Atom) -> bool:
     return has_shape_rule(atom) or all(p.sizes is None for p in atom.params)
 
 
+def takes_entries(atom: Atom) -> bool:
+    """Whether the atom is a function of numbers, taken entry by entry of arrays of one shape."""
+    return all(p.sizes is None for p in atom.params) and not has_shape_rule(atom)
+
+
 def resolve_atom(context: Context, node: ast.Call, atom: Atom) -> Expr:
     """``atom(arguments)``."""
     callee = callee_of(atom)
@@ -54,9 +59,29 @@ def apply_atom(context: Context, node: ast.Expr, atom: Atom, values: Mapping[str
         return poison(node.span)
     arguments = tuple(values[p.name] for p in atom.params)
     shape = _result_shape(context, node, atom, arguments, scope)
-    if shape is None:
+    if shape is None or not _rules_fit(context, atom, arguments, shape, scope):
         return poison(node.span)
     return Apply(atom.name, arguments, shape=shape, kind=_kind(atom, arguments), span=node.span)
+
+
+def _rules_fit(context: Context, atom: Atom, arguments: tuple[Expr, ...], shape: Shape, scope: Scope) -> bool:
+    """Whether each rule of a file's own atom has a slope for every entry of the value in every entry of its argument.
+
+    The rules of the library fit, and those of an atom that is taken entry by entry were looked at in its declaration.
+    """
+    if atom.name not in context.session.library.atoms or takes_entries(atom):
+        return True
+    for param, argument in zip(atom.params, arguments, strict=True):
+        rule = atom.rules.get(param.name)
+        if rule is None:
+            continue
+        slope = context.within(scope).expression(rule)
+        if isinstance(slope, Poison) or not is_number(context, slope):
+            return False
+        if slope.shape and slope.shape != shape + argument.shape:
+            context.report(atom_messages.rule_shape(rule, param.name, slope, shape, argument))
+            return False
+    return True
 
 
 def _kind(atom: Atom, arguments: tuple[Expr, ...]) -> Kind:

@@ -80,12 +80,18 @@ def _call_library(context: Context, node: ast.Call, function: ast.Name) -> Expr:
     if name in ("max", "min") and len(node.arguments) > 1:
         return _extreme(context, node, "maximum" if name == "max" else "minimum")
     atom = context.session.library.atom(name)
-    if atom is not None:
+    if atom is not None and not _is_declared_below(context, name):
         return resolve_atom(context, node, atom)
     _resolve_arguments(context, node)
     if context.session.library.set(name) is not None:
         return context.refuse(call_messages.set_as_value(node, name), node.span)
     return context.refuse(name_messages.unknown_name(function, context, wanted="function"), node.span)
+
+
+def _is_declared_below(context: Context, name: str) -> bool:
+    """Whether the file's own atom of this name comes further down: it is no symbol in sight yet."""
+    inside_file = any(level.kind == "file" for level in context.scope.levels())
+    return inside_file and name in context.session.library.atoms
 
 
 def _call_symbol(context: Context, node: ast.Call, symbol: Symbol) -> Expr:

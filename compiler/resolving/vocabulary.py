@@ -18,10 +18,13 @@ from karush.compiler.names.symbols import (
     SetSymbol,
     ValueSymbol,
 )
+from karush.compiler.resolving.atoms import takes_entries
 from karush.compiler.resolving.dimensions import find_shape, header_sizes
 from karush.compiler.resolving.draft import Draft
+from karush.compiler.resolving.elementwise import check_elementwise
 from karush.compiler.resolving.statements import check_header
 from karush.dsl import ast
+from karush.dsl.diagnostics import Severity
 from karush.stdlib.primitive_names import PRIMITIVE_NAMES
 from karush.stdlib.shape import Size
 
@@ -29,6 +32,7 @@ from karush.stdlib.shape import Size
 def atom_declaration(draft: Draft, node: ast.AtomDeclaration) -> None:
     """``atom name(header) { clauses }``: the library made for the file knows it already."""
     context = draft.context
+    errors = len(context.session.findings)
     check_header(context, node.header)
     header = {item.name for item in node.header}
     for clause in node.clauses:
@@ -37,11 +41,18 @@ def atom_declaration(draft: Draft, node: ast.AtomDeclaration) -> None:
                 context.report(name_messages.not_in_header(clause, name, node))
         if isinstance(clause, ast.AtomValue) and clause.primitive is not None:
             _primitive(context, clause, clause.primitive, node)
-    draft.declare(AtomSymbol(node.name, node.name_span), node.name_span)
     inside = _inside(context, node.header)
+    atom = context.session.library.atom(node.name)
     for clause in node.clauses:
         if isinstance(clause, (ast.AtomValue, ast.AtomRule)) and clause.value is not None:
             _names_only(context, inside, clause.value)
+            if atom is not None and takes_entries(atom):
+                check_elementwise(context, node, clause.value)
+    # an atom is known from here on: it cannot call itself
+    if any(f.severity is Severity.ERROR for f in context.session.findings[errors:]):
+        draft.poison(node.name, node.name_span)
+    else:
+        draft.declare(AtomSymbol(node.name, node.name_span), node.name_span)
 
 
 def _primitive(context: Context, clause: ast.AtomValue, name: str, node: ast.AtomDeclaration) -> None:

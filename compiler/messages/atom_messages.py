@@ -1,0 +1,29 @@
+"""Findings about the atoms that a file declares."""
+
+from __future__ import annotations
+
+from karush.compiler.model import Expr
+from karush.compiler.wording import error
+from karush.dsl import ast
+from karush.dsl.diagnostics import Diagnostic, Label
+from karush.dsl.source import Span
+from karush.stdlib.shape import Shape, show_shape
+
+
+def rule_shape(node: ast.Expr, name: str, slope: Expr, shape: Shape, argument: Expr) -> Diagnostic:
+    """E0301: a partial derivative that does not say how every entry of the value moves with every entry."""
+    wanted = show_shape(shape + argument.shape)
+    label = Label(node.span, f"{show_shape(slope.shape)}, where {wanted} is wanted")
+    note = f"the value: {show_shape(shape)}; `{name}`: {show_shape(argument.shape)}"
+    fix = "one number for each entry of the value and of the argument, or a single number for all"
+    return error("E0301", f"the rule of `{name}` has another shape than the derivative", (label,), fix, note=note)
+
+
+def not_elementwise(span: Span, atom: ast.AtomDeclaration) -> Diagnostic:
+    """E0310."""
+    header = ", ".join(item.name for item in atom.header)
+    more = ", …" if len(atom.header) > 1 else ""
+    label = Label(span, "takes an array as a whole")
+    fix = f"give the arguments that are arrays their sizes: `atom {atom.name}({atom.header[0].name}[n]{more})`"
+    message = f"`{atom.name}({header})` has no sizes, so it is taken entry by entry; its value is not"
+    return error("E0310", message, (label,), fix)
