@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from karush.compiler.library import Library
+from karush.compiler.lowering.atom_rules import RuledAtom
 from karush.compiler.lowering.evaluate import Atoms, Implementation
-from karush.compiler.model import Apply, Expr
+from karush.compiler.model import Apply, Expr, ParamValue
 from karush.compiler.reductions.graph import bound_context
+from karush.compiler.resolving.atoms import takes_entries
+from karush.stdlib.atom import Atom
 from karush.stdlib.primitives.table import primitive
 
 
@@ -39,7 +43,38 @@ def atoms_of(library: Library, ties: Mapping[str, float] | None = None) -> Atoms
         if atom is None or atom.primitive is None:
             raise AtomValueError(name)
         tied[name] = primitive(atom.primitive, tie)
-    return Atoms(implementation, expand, tied)
+    return Atoms(implementation, expand, tied, rules_of(library))
+
+
+def rules_of(library: Library) -> Callable[[Apply], RuledAtom | None]:
+    """For an application of an atom of the file: its value and rules, None where it states no rule."""
+    ruled: dict[Apply, RuledAtom | None] = {}
+
+    def with_rules(node: Apply) -> RuledAtom | None:
+        atom = library.atoms.get(node.atom)
+        if atom is None or not atom.rules:
+            return None
+        if node not in ruled:
+            ruled[node] = expanded = expand_rules(library, atom, node)
+            if isinstance(expanded.value, Apply) and atom.primitive is not None:
+                ruled[expanded.value] = None  # the primitive itself
+        return ruled[node]
+
+    return with_rules
+
+
+def expand_rules(library: Library, atom: Atom, node: Apply) -> RuledAtom:
+    """The value and the rules of an atom of the file, at leaves of the shapes that the arguments have."""
+    leaves = tuple(
+        ParamValue(f"argument {p.name}", shape=a.shape, kind=a.kind, span=a.span)
+        for p, a in zip(atom.params, node.arguments, strict=True)
+    )
+    context = bound_context(library, atom, leaves)
+    slopes = tuple(context.expression(atom.rules[p.name]) if p.name in atom.rules else None for p in atom.params)
+    value = replace(node, arguments=leaves) if atom.value is None else context.expression(atom.value)
+    if context.session.findings:
+        raise AtomValueError(f"{atom.name}: {[finding.message for finding in context.session.findings]}")
+    return RuledAtom(leaves, value, slopes, takes_entries(atom))
 
 
 def expand_value(library: Library, node: Apply) -> Expr:

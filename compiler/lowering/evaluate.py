@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import REGULAR_ATOMS, Dependence
+from karush.compiler.lowering.atom_rules import RuledAtom, apply_with_rules
 from karush.compiler.lowering.evaluate_clauses import Clauses
 from karush.compiler.lowering.evaluate_operators import OPERATORS, guard, is_number, select
 from karush.compiler.lowering.indexing import take
@@ -38,18 +39,26 @@ Implementation = Callable[..., Any]
 Expansion = Callable[[Apply], Expr]
 
 
+def no_rules(node: Apply) -> RuledAtom | None:
+    """The rules of an application where no file states any."""
+    del node
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class Atoms:
     """How atoms are computed: a JAX function for a primitive, else an expression in the arguments.
 
     ``primitive(name)`` is the function of an atom whose value is a primitive, or None; ``expand(node)`` is the
     expression that the declaration gives as the value of an application; ``tied`` are the functions of atoms whose
-    element at a tie the file states.
+    element at a tie the file states; ``ruled(node)`` is the application of an atom whose partial derivatives the file
+    states, None for any other.
     """
 
     primitive: Callable[[str], Implementation | None]
     expand: Expansion
     tied: Mapping[str, Implementation] = field(default_factory=dict)
+    ruled: Callable[[Apply], RuledAtom | None] = no_rules
 
     def function(self, name: str, kind: Kind = Kind.REAL) -> Implementation | None:
         """The function of an operator or of an atom; None where its value is an expression. Integers have no ties."""
@@ -137,6 +146,10 @@ class Evaluator:
     def _apply(self, expr: Apply, scope: Scope) -> Any:
         if expr.atom == "if":
             return self._if(expr, scope)
+        ruled = self.atoms.ruled(expr)
+        if ruled is not None:
+            values = [self._argument(a, expr, scope) for a in expr.arguments]
+            return apply_with_rules(ruled, self._harmless_arguments(expr, values, scope), scope, self.array)
         if not self._has_function(expr):
             return self.value(self.atoms.expand(expr), scope)
         arguments = flattened(expr) if expr.atom in ("maximum", "minimum") else expr.arguments
@@ -162,9 +175,13 @@ class Evaluator:
         function = self.atoms.function(expr.atom, expr.kind)
         if function is None:
             raise UnsupportedExpressionError(expr.atom)
+        return function(*self._harmless_arguments(expr, arguments, scope))
+
+    def _harmless_arguments(self, expr: Apply, arguments: Sequence[Any], scope: Scope) -> Sequence[Any]:
+        """The arguments, where the result is thrown away such that nothing undefined arises from them."""
         if scope.guards and not self._harmless(expr, scope):
-            arguments = [self._guarded(a, scope) for a in arguments]
-        return function(*arguments)
+            return [self._guarded(a, scope) for a in arguments]
+        return arguments
 
     @staticmethod
     def _harmless(expr: Apply, scope: Scope) -> bool:

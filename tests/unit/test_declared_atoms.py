@@ -31,6 +31,17 @@ param a[n]
 let y = sum(soft(a, 2))
 """
 
+KINK = """dim n
+atom bend(x, height in pos = 1) {
+  value = height * relu(x)
+  convex in x
+  rule x = if x > 0 then height else if x == 0 then 0.25 else 0
+}
+param a[n], h in pos
+let y = sum(bend(a, h))
+let z = sum(bend(e) for e in range(2)) + sum(bend(a[i] * h) for i in n)
+"""
+
 CENTRE = """dim n
 atom spread(x[n]) {
   value = sum(abs(x))
@@ -63,6 +74,41 @@ def test_an_elementwise_atom_differentiates():
     a = jnp.array([1.0, -3.0])
     assert model(a=a).y == 2.5
     np.testing.assert_allclose(jax.grad(lambda a: model(a=a).y)(a), a / 2)
+
+
+def test_a_rule_of_the_file_is_the_derivative():
+    """At the tie and off it, forward and reverse; an argument without a rule has the derivative of the value."""
+    model = karush.loads(KINK)
+    a = jnp.array([2.0, 0.0, -1.0])
+    assert model(a=a, h=3.0).y == 6.0
+    np.testing.assert_allclose(jax.grad(lambda a: model(a=a, h=3.0).y)(a), [3.0, 0.25, 0.0])
+    np.testing.assert_allclose(jax.jacfwd(lambda a: model(a=a, h=3.0).y)(a), [3.0, 0.25, 0.0])
+    np.testing.assert_allclose(jax.grad(lambda h: model(a=a, h=h).y)(3.0), 2.0)
+    np.testing.assert_allclose(jax.grad(lambda a: model(a=a, h=3.0).z)(a), [3.0, 0.75, 0.0])
+
+
+def test_a_rule_is_differentiated_again():
+    """The second derivative is that of the rule."""
+    model = karush.loads("atom f(x) {\n  value = x^2\n  rule x = x^3\n}\nparam a\nlet y = f(a)\n")
+    assert jax.grad(jax.grad(lambda a: model(a=a).y))(2.0) == 12.0
+
+
+@pytest.mark.parametrize(
+    "clauses, slope",
+    [
+        ('value = primitive "relu"\n  rule x = if x >= 0 then 1 else 0', [1.0, 1.0, 0.0]),
+        ("value = sum(relu(x))\n  rule x = [if e >= 2 then 5 else 0 for e in n]", [0.0, 0.0, 5.0]),
+        ("value = sum(x)\n  rule x = 7", [7.0, 7.0, 7.0]),
+        ("value = cumsum(x)\n  rule x = [[if i == j then 2 else 0 for j in n] for i in n]", [2.0, 2.0, 2.0]),
+    ],
+)
+def test_a_rule_has_the_axes_of_the_value_and_of_the_argument(clauses, slope):
+    """A primitive, a scalar for all entries, a gradient, a Jacobian."""
+    header = "x" if "primitive" in clauses else "x[n]"
+    text = f"dim n\natom f({header}) {{\n  {clauses}\n}}\nparam a[n]\nlet y = sum(f(a))\n"
+    model = karush.loads(text.replace("sum(f(a))", "f(a)") if "value = sum" in text else text)
+    a = jnp.array([1.0, 0.0, -1.0])
+    np.testing.assert_allclose(jax.grad(lambda a: model(a=a).y)(a), slope)
 
 
 def test_an_atom_with_a_graph_is_minimized():
