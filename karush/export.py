@@ -15,10 +15,10 @@ import numpy as np
 from jax import Array
 
 from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.infinities import bounding_params
 from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import Kind, Model, Param
 from karush.data.evaluate import evaluate
-from karush.data.infinite import bounding_params
 from karush.data.sizes import infer_sizes
 from karush.errors import ModelError
 from karush.output import write_whole

@@ -1,20 +1,22 @@
 """Infinite bounds: which params may hold them, and the expression that says where a bound is infinite.
 
-A param may hold ±∞ where it serves as a bound: it occurs in a side of a chain without vars, or in an argument of
-``box``, and on the way to that side meets nothing but elementwise arithmetic and brackets. The lowered function works
-with such a param where it is finite and with 0 elsewhere; the param as it was given is a second, raw one that carries
-no derivative. The raw value of a side then says where it is no bound at all.
+A param may hold ±∞ where it serves as a bound and as nothing else: it occurs in sides of chains without vars, or in
+arguments of ``box``, and on the way to the side meets nothing but elementwise arithmetic and brackets. Anywhere else,
+also in a let that is reported, an infinity would meet arithmetic. The lowered function works with such a param where it
+is finite and with 0 elsewhere; the param as it was given is a second, raw one that carries no derivative. The raw value
+of a side then says where it is no bound at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from karush.compiler.dependence import children, walk
 from karush.compiler.model import (
     Apply,
     Comprehension,
     Constant,
+    Constraint,
     Expr,
     InSet,
     Kind,
@@ -48,9 +50,20 @@ def raw_side(side: Expr, bounding: frozenset[str]) -> Expr | None:
 
 
 def bounding_params(model: Model) -> frozenset[str]:
-    """Names of the params that may hold ±∞."""
+    """Names of the params that may hold ±∞: what the data are checked by, and what lowering splits."""
     sides = [side for side in _sides(model) if _is_elementary(side)]
-    return frozenset().union(*map(params_of, sides))
+    found = frozenset().union(*map(params_of, sides)) - frozenset().union(*map(params_of, _elsewhere(model)))
+    kept = _without_dependents(model, found)
+    while kept != found:
+        found, kept = kept, _without_dependents(model, kept)
+    return found
+
+
+def _without_dependents(model: Model, names: frozenset[str]) -> frozenset[str]:
+    """Less those in the default of a param that may not be infinite, or may not become so entry by entry."""
+    defaults = [p for p in model.params.values() if p.default is not None]
+    closed = [p.default for p in defaults if p.default and (p.name not in names or not _is_elementary(p.default))]
+    return names - frozenset().union(*map(params_of, closed))
 
 
 def params_of(expr: Expr) -> frozenset[str]:
@@ -72,15 +85,53 @@ def _is_elementary(side: Expr) -> bool:
             return False
 
 
-def _sides(model: Model) -> Iterable[Expr]:
+def _sides(model: Model) -> Iterator[Expr]:
     for constraint in model.constraints:
         match constraint:
             case Relation():
-                if "==" not in constraint.operators:
-                    ends = (constraint.operands[0], constraint.operands[-1])
-                    yield from (end for end in ends if not any(isinstance(n, VarValue) for n in walk(end)))
+                yield from (constraint.operands[k] for k in _ends(constraint))
             case InSet(set=use) if use.name == "box":
                 yield from use.arguments
     for var in model.vars.values():
         if var.set is not None and var.set.name == "box":
             yield from var.set.arguments
+
+
+def _ends(relation: Relation) -> tuple[int, ...]:
+    """The places of the operands that are bounds: the ends of a chain of inequalities, where they have no vars."""
+    if "==" in relation.operators:
+        return ()
+    ends = (0, len(relation.operands) - 1)
+    return tuple(k for k in ends if not any(isinstance(n, VarValue) for n in walk(relation.operands[k])))
+
+
+def _elsewhere(model: Model) -> Iterator[Expr]:
+    """Where a param meets arithmetic: objective, lets, conditions, operands and divisors that are no bound."""
+    yield from model.lets.values()
+    if model.objective is not None:
+        yield model.objective.value
+    for constraint in model.constraints:
+        yield from _within(constraint)
+    for var in model.vars.values():
+        if var.start is not None:
+            yield var.start
+        if var.set is not None and var.set.name != "box":
+            yield from var.set.arguments
+    for side in _sides(model):
+        if not _is_elementary(side):
+            yield side
+        yield from (n.arguments[1] for n in walk(side) if isinstance(n, Apply) and n.atom == "divide")
+
+
+def _within(constraint: Constraint) -> Iterator[Expr]:
+    """The expressions of a constraint other than its bounds."""
+    if constraint.condition is not None:
+        yield constraint.condition
+    match constraint:
+        case Relation():
+            ends = _ends(constraint)
+            yield from (operand for k, operand in enumerate(constraint.operands) if k not in ends)
+        case InSet():
+            yield constraint.value
+            if constraint.set.name != "box":
+                yield from constraint.set.arguments

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from karush.compiler.lowering.infinities import bounding_params
 from karush.compiler.model import Model
 from karush.data import findings
 from karush.data.csv_file import fit_table
 from karush.data.given import Binding, Given, Reading, Refused
-from karush.data.infinite import bounding_params
 from karush.data.labels import Aligned, align, resolve_labels
 from karush.data.sizes import check_conditions, check_ranks, infer_sizes
 from karush.data.values import check_numbers, check_set

@@ -14,6 +14,8 @@ from karush.data.given import Given
 from karush.data.membership import TESTS, Violation
 from karush.dsl.diagnostics import Diagnostic
 
+ONLY_A_BOUND = "only a side of an inequality, or an argument of `box`, may be infinite: it must serve as a bound alone"
+
 
 def check_numbers(param: Param, given: Given, infinite: bool) -> Given | Diagnostic:
     """The value with entries of the param's kind; findings E0406 (no number), E0407 (NaN), E0408 (infinity).
@@ -27,13 +29,14 @@ def check_numbers(param: Param, given: Given, infinite: bool) -> Given | Diagnos
         expected = f"{word(param)} is expected"
         return findings.bad_entry("E0406", param, given, (), said="holds truth values", expected=expected)
     if value.dtype.kind == "f":
-        for code, bad, said in (
-            ("E0407", np.isnan(value), "is not a number (NaN)"),
-            ("E0408", np.isinf(value) & (not infinite), "is infinite"),
+        for code, bad, hint in (
+            ("E0407", np.isnan(value), "a number is expected"),
+            ("E0408", np.isinf(value) & (not infinite), ONLY_A_BOUND),
         ):
             if bad.any():
-                hint = "a number is expected" if code == "E0407" else "infinity is allowed only in a bound"
-                return findings.bad_entry(code, param, given, first_index(bad), said=said, expected=hint)
+                index = first_index(bad)
+                said = "is not a number (NaN)" if code == "E0407" else f"is {value[index]}"
+                return findings.bad_entry(code, param, given, index, said=said, expected=hint)
     if param.kind is Kind.REAL:
         return replace(given, value=value.astype(np.float64))
     return whole_numbers(param, given)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from karush.compiler.analyse import analyse_text
+from karush.compiler.lowering.infinities import bounding_params
 from karush.data.bind import bind
 from karush.data.csv_file import read_csv
 from karush.data.files import read_setting
 from karush.data.given import Reading
-from karush.data.infinite import bounding_params
 from karush.data.json_file import read_json
 from karush.dsl.render import render
 
@@ -172,6 +172,38 @@ def test_infinity_means_no_bound_where_a_param_is_a_bound_and_nothing_else(model
     assert bounding_params(both) == frozenset()
     inside = model_of("param c, p\nvar x\nminimize x^2\nsubject to\n  a: c * x <= p\n")
     assert bounding_params(inside) == {"p"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "may"),
+    [
+        ("minimize sumsq(x)\nsubject to\n  a: x <= 2 * d + 1", True),
+        ("minimize sumsq(x)\nsubject to\n  a: -d[0] <= x[0] <= d[1]", True),
+        ("minimize sumsq(x)\nsubject to\n  a: x[i] <= d[i]  for i in n", True),
+        ("minimize sumsq(x)\nsubject to\n  a: x in box(-d, d)", True),
+        ("param e[n] = 2 * d\nminimize sumsq(x)\nsubject to\n  a: x <= d\n  b: x >= -e", True),
+        ("minimize sumsq(x)\nsubject to\n  a: x <= B @ d", False),
+        ("minimize sumsq(x)\nsubject to\n  a: x <= d\n  b: x <= B @ d", False),
+        ("minimize sumsq(x)\nsubject to\n  a: x <= 1 / d", False),
+        ("minimize sumsq(x)\nsubject to\n  a: x <= exp(d)", False),
+        ("minimize sumsq(x)\nsubject to\n  a: x <= d\n  b: x[0] + d[0] <= 1", False),
+        ("minimize sumsq(x - d)\nsubject to\n  a: x <= d", False),
+        ("minimize sumsq(x)\nsubject to\n  a: x <= d\n  b: x[i] >= 0  for i in n if d[i] > 0", False),
+        ("minimize sumsq(x)\nsubject to\n  a: x == d", False),
+        ("minimize sumsq(x)\nsubject to\n  let c = 2 * d\n  a: x <= c", False),
+        ("param e[n] = 2 * d\nminimize e @ x\nsubject to\n  a: x <= d", False),
+        ("param e[n] = exp(d)\nminimize sumsq(x)\nsubject to\n  a: x <= d\n  b: x >= -e", False),
+    ],
+)
+def test_infinity_is_refused_where_it_would_meet_arithmetic(statements, may):
+    model = model_of(f"dim n\nparam d[n], B[n, n]\nvar x[n]\n{statements}\n")
+    binding = bound(model, {"d": [1, "-inf"], "B": [[1, 0], [0, 1]]})
+    if may:
+        assert binding.params["d"].tolist() == [1, -np.inf]
+    else:
+        (finding,) = binding
+        assert (finding.code, finding.message) == ("E0408", "`d[1]` is -inf")
+        assert finding.labels[0].span.text == "d[n]"
 
 
 def test_values_slightly_outside_their_set_pass(model):
