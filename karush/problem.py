@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
@@ -22,6 +23,7 @@ from karush.compiler.model import Kind, Model
 from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.stages import show_interface, show_ir, show_math
 from karush.data.bind import bind
+from karush.data.findings import open_size
 from karush.data.given import Binding, Reading
 from karush.data.objects import Memory, read_object
 from karush.dsl.diagnostics import Diagnostic
@@ -157,8 +159,12 @@ class Problem:
             )
         return Prepared(compiled, arrays, binding)
 
-    def compile_for(self, dims: Mapping[str, int]) -> Compiled:
-        """The compiled model for these sizes."""
+    def compile_for(self, dims: Mapping[str, Any]) -> Compiled:
+        """The compiled model for these sizes.
+
+        A size may be a symbolic dimension of ``jax.export``; E0401 where the program could not learn it from a param.
+        """
+        self.check_open_sizes(dims)
         dtype = precision(self.dtype)
         key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name)
         if key not in self.programs:
@@ -168,6 +174,13 @@ class Problem:
                 self.model, analysis.facts, analysis.classification, dims, self.settings, dtype, analysis.library
             )
         return self.programs[key]
+
+    def check_open_sizes(self, dims: Mapping[str, Any]) -> None:
+        """Refuse a symbolic size that stands in the shape of no param."""
+        given = {name for param in self.model.params.values() for size in param.shape for name in size.dims()}
+        unknown = [name for name, size in dims.items() if jax.export.is_symbolic_dim(size) and name not in given]
+        if unknown:
+            raise ModelError([open_size(self.model.dims[name]) for name in unknown])
 
     def with_options(self, **options: Any) -> Problem:
         """The same model with other options: ``tol``, ``max_iterations``, ``active``, ``solver``, ``dtype``."""

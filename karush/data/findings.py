@@ -51,6 +51,16 @@ def missing_dim(dim: Dim) -> Diagnostic:
     )
 
 
+def open_size(dim: Dim) -> Diagnostic:
+    """E0401: a size is left open in a program that could not learn it from its inputs."""
+    return Diagnostic(
+        "E0401",
+        f"the size `{dim.name}` cannot be left open: no param has it in its shape",
+        (Label(dim.span, "the compiled program would never learn how large it is"),),
+        fixes=(Fix(f"--sizes {dim.name}=20     or a param with that size: param p[{dim.name}]"),),
+    )
+
+
 def bad_size(dim: Dim, given: Given) -> Diagnostic:
     """E0406: an explicit size is no whole number."""
     return Diagnostic(

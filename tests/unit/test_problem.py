@@ -3,12 +3,14 @@
 import gc
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse
 
 import karush
+from karush.errors import ModelError
 from karush.problem import PrecisionWarning, load, loads
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
@@ -231,3 +233,25 @@ def test_vjp_of_a_plain_function_flows_through_defaults(plain):
 def test_what_cannot_be_differentiated_is_named(clip, of, wrt):
     with pytest.raises(ValueError, match="`"):
         karush.vjp(clip, of=of, wrt=wrt)(c=C)
+
+
+HORIZON = """dim T = 5
+param x0
+var u[T]
+minimize sum(u[t]^2 for t in T)
+subject to
+  reach: sum(u) == x0
+"""
+
+
+def test_a_size_that_no_param_tells_cannot_be_left_open():
+    """An exported program learns its sizes from the shapes of its inputs alone."""
+    (size,) = jax.export.symbolic_shape("T")
+    with pytest.raises(ModelError) as refused:
+        loads(HORIZON).compile_for({"T": size})
+    (finding,) = refused.value.diagnostics
+    assert finding.code == "E0401"
+    assert finding.labels[0].span.text == "T"
+    assert "--sizes T=" in finding.fixes[0].message
+    known = loads(HORIZON.replace("x0\n", "x0, goal[T]\n", 1)).compile_for({"T": size})
+    assert known.specification()["goal"].shape == (size,)
