@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from karush.cli.app import run
 from karush.compiler.analyse import analyse_text
 from karush.dsl.codes import CODES
 from karush.dsl.render import render
 
-MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.opt"))
+ROOT = Path(__file__).parents[2]
+MODELS = [*sorted(ROOT.glob("tests/models/*.opt")), *sorted(ROOT.glob("examples/*/*.opt"))]
 TEXTS = [path.read_text(encoding="utf-8") for path in MODELS]
 TOKEN = re.compile(r"\w+|==|<=|>=|[^\w\s]|\n")
 WORDS = sorted({m.group() for text in TEXTS for m in TOKEN.finditer(text)})
@@ -40,13 +41,38 @@ def test_the_models_of_the_language_are_resolved_without_errors(path: Path) -> N
         assert analysis.model is not None
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from(TEXTS), st.integers(0, 10_000), st.sampled_from(["delete", "double", "replace"]), st.randoms())
-def test_a_token_deleted_doubled_or_replaced(text: str, place: int, how: str, chance: random.Random) -> None:
+HOW = ("delete", "double", "replace")
+
+
+def damaged(text: str, place: int, how: str, word: str) -> str:
+    """The text with one token deleted, doubled or replaced by another."""
     tokens = list(TOKEN.finditer(text))
     token = tokens[place % len(tokens)]
-    new = {"delete": "", "double": f"{token.group()} {token.group()}"}.get(how, chance.choice(WORDS))
-    check(text[: token.start()] + new + text[token.end() :])
+    new = {"delete": "", "double": f"{token.group()} {token.group()}"}.get(how, word)
+    return text[: token.start()] + new + text[token.end() :]
+
+
+DAMAGE = st.tuples(st.integers(0, 10_000), st.sampled_from(HOW), st.sampled_from(WORDS))
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.sampled_from(TEXTS), st.lists(DAMAGE, min_size=1, max_size=3))
+def test_tokens_deleted_doubled_or_replaced(text: str, slips: list[tuple[int, str, str]]) -> None:
+    """One slip, and several of them together."""
+    for slip in slips:
+        text = damaged(text, *slip)
+    check(text)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(TEXTS), DAMAGE, st.sampled_from(["full", "concise", "json"]))
+def test_a_damaged_model_is_checked_on_the_command_line(
+    tmp_path: Path, text: str, slip: tuple[int, str, str], style: str
+) -> None:
+    """An internal error, or a file that cannot be read, would end with exit code 2."""
+    file = tmp_path / "damaged.opt"
+    file.write_text(damaged(text, *slip), encoding="utf-8")
+    assert run(["check", "--format", style, str(file)]) in (0, 1)
 
 
 @settings(max_examples=100, deadline=None)
