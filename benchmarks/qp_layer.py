@@ -9,6 +9,7 @@ The gradient is that of Σ x in all data; its part in q is compared with an exac
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import time
 from pathlib import Path
@@ -98,11 +99,12 @@ def main() -> None:
         rows += measure(n, m, batch, options.rounds, here)
         print(table(rows[-len(here) :]), flush=True)
     if options.write:
-        versions = f"jax {jax.__version__}, {platform.machine()}, {jax.default_backend()}"
+        cores = len(os.sched_getaffinity(0))
+        machine = f"{cores} core{'s' * (cores > 1)} of a {platform.machine()} CPU"
         options.write.write_text(
             "# Dense QP layer\n\n"
-            f"Made by `python -m benchmarks.qp_layer --rounds {options.rounds} --write {options.write}` on two CPU "
-            f"cores ({versions}), double precision. Ratios mean something, single times do not.\n\n{table(rows)}\n"
+            f"Made by `python -m benchmarks.qp_layer --rounds {options.rounds} --write {options.write}` on {machine}, "
+            f"jax {jax.__version__}, double precision. Ratios mean something, single times do not.\n\n{table(rows)}\n"
         )
 
 
