@@ -23,6 +23,7 @@ from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Severity
 from karush.dsl.parse import parse
 from karush.dsl.source import Source
+from karush.dsl.reuse import Statements
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +48,12 @@ class Analysis:
         return any(d.severity is Severity.ERROR for d in self.diagnostics)
 
 
-def analyse(source: Source, root: Path | None = None) -> Analysis:
-    """Everything that the text alone tells. Imports may not leave ``root``, by default the folder of the source."""
-    module, unread = parse(source)
+def analyse(source: Source, root: Path | None = None, earlier: Statements | None = None) -> Analysis:
+    """Everything that the text alone tells. Imports may not leave ``root``, by default the folder of the source.
+
+    ``earlier`` keeps statements from one analysis of a file to the next, for an editor.
+    """
+    module, unread = parse(source, earlier)
     base = load_library()
     library = extend_library(module, base)
     model, unresolved = resolve(module, base, complete=not unread, root=root)

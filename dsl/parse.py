@@ -15,6 +15,7 @@ from karush.dsl.build import StatementBuilder
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.layout import MAX_ERRORS, Chunk, split
 from karush.dsl.placement import Block, unknown_clause
+from karush.dsl.reuse import Key, Statements
 from karush.dsl.slip import Slip
 from karush.dsl.source import Source, Span
 from karush.dsl.tokens import CLAUSE_WORDS, Lexed, lex, line_of, mark_words, name_of
@@ -26,10 +27,11 @@ MAX_LINE = 100_000
 """Longer lines are no text that somebody wrote."""
 
 
-def parse(source: Source) -> tuple[ast.Module, list[Diagnostic]]:
+def parse(source: Source, earlier: Statements | None = None) -> tuple[ast.Module, list[Diagnostic]]:
     """The syntax tree of a file and what is wrong with it, at most MAX_ERRORS findings.
 
-    A statement with an error is left out of the tree; the names that occur in it are ``poisoned``.
+    A statement with an error is left out of the tree; the names that occur in it are ``poisoned``. With what is kept
+    of ``earlier`` parses only statements that changed are parsed again.
     """
     whole = Span(source, 0, len(source.text))
     overlong = syntax_errors.overlong_line(source, MAX_LINE)
@@ -38,7 +40,9 @@ def parse(source: Source) -> tuple[ast.Module, list[Diagnostic]]:
     parser = grammar.load()
     lexed = lex(source, parser)
     layout = split(source, lexed)
-    reader = _Reader(source, parser, lexed, layout.diagnostics)
+    earlier = Statements() if earlier is None else earlier
+    earlier.begin()
+    reader = _Reader(source, parser, lexed, layout.diagnostics, earlier)
     statements = reader.statements(layout.chunks, Block("file"))
     module = ast.Module(source, statements, lexed.doc, frozenset(reader.poisoned), span=whole)
     return module, sorted(reader.diagnostics, key=lambda d: d.labels[0].span.start)[:MAX_ERRORS]
@@ -47,7 +51,9 @@ def parse(source: Source) -> tuple[ast.Module, list[Diagnostic]]:
 class _Reader:
     """Parses the statements of one file, block within block."""
 
-    def __init__(self, source: Source, parser: Lark, lexed: Lexed, diagnostics: list[Diagnostic]) -> None:
+    def __init__(
+        self, source: Source, parser: Lark, lexed: Lexed, diagnostics: list[Diagnostic], earlier: Statements
+    ) -> None:
         self.source = source
         self.parser = parser
         self.lexed = lexed
@@ -55,6 +61,7 @@ class _Reader:
         self.poisoned: set[str] = set()
 
     def statements(self, chunks: list[Chunk], block: Block) -> tuple[ast.Statement, ...]:
+        self.earlier = earlier
         """The statements of a file or a block."""
         found = []
         for chunk in chunks if block.context != "unknown" else ():
@@ -72,6 +79,26 @@ class _Reader:
     def statement(self, chunk: Chunk, block: Block) -> ast.Statement | None:
         """One statement with the block it has, or None after an error."""
         inner = Block(_kind_of_block(chunk, block.context))
+    def known(self, chunk: Chunk, block: Block) -> ast.Statement | None:
+        """One statement, taken over from an earlier parse where it has not changed. Blocks are read anew."""
+        if chunk.broken or chunk.body is not None:
+            return self.statement(chunk, block)
+        key, start = self.key(chunk, block), chunk.first.start_pos or 0
+        found = self.earlier.take(key, self.source, start)
+        if found is None:
+            said = len(self.diagnostics)
+            found = self.statement(chunk, block)
+            if found is not None and len(self.diagnostics) == said:
+                self.earlier.keep(key, found, start)
+        return found
+
+    def key(self, chunk: Chunk, block: Block) -> Key:
+        """All that the statement of a chunk without a block depends on."""
+        first, last = line_of(chunk.first), line_of(chunk.tokens[-1])
+        text = self.source.text[chunk.first.start_pos or 0 : chunk.tokens[-1].end_pos or 0]
+        docs = self.lexed.docs
+        return block.context, text, tuple((n - first, docs[n]) for n in range(first, last + 1) if n in docs)
+
         body = () if chunk.body is None else self.statements(chunk.body, inner)
         if chunk.broken:
             return None
