@@ -58,16 +58,16 @@ class _Reader:
         self.parser = parser
         self.lexed = lexed
         self.diagnostics = diagnostics
+        self.earlier = earlier
         self.poisoned: set[str] = set()
 
     def statements(self, chunks: list[Chunk], block: Block) -> tuple[ast.Statement, ...]:
-        self.earlier = earlier
         """The statements of a file or a block."""
         found = []
         for chunk in chunks if block.context != "unknown" else ():
             if len(self.diagnostics) >= MAX_ERRORS:
                 break
-            statement = self.statement(chunk, block)
+            statement = self.known(chunk, block)
             if statement is None:
                 block.damaged = True
                 self.poisoned |= {name_of(token) for token in chunk.tokens if token.type == "NAME"}
@@ -76,9 +76,6 @@ class _Reader:
             found.append(statement)
         return tuple(found)
 
-    def statement(self, chunk: Chunk, block: Block) -> ast.Statement | None:
-        """One statement with the block it has, or None after an error."""
-        inner = Block(_kind_of_block(chunk, block.context))
     def known(self, chunk: Chunk, block: Block) -> ast.Statement | None:
         """One statement, taken over from an earlier parse where it has not changed. Blocks are read anew."""
         if chunk.broken or chunk.body is not None:
@@ -99,6 +96,9 @@ class _Reader:
         docs = self.lexed.docs
         return block.context, text, tuple((n - first, docs[n]) for n in range(first, last + 1) if n in docs)
 
+    def statement(self, chunk: Chunk, block: Block) -> ast.Statement | None:
+        """One statement with the block it has, or None after an error."""
+        inner = Block(_kind_of_block(chunk, block.context))
         body = () if chunk.body is None else self.statements(chunk.body, inner)
         if chunk.broken:
             return None
