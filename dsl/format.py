@@ -1,250 +1,161 @@
-"""The syntax tree to text, in one canonical form: ``parse(format_module(x))`` equals ``x``.
+"""One style for every file: ``karush fmt``.
 
-Comments are not part of the tree, so they are not kept.
+A file is cut into statements as the parser does it, and each is printed from its own tokens, with its comments: two
+blanks a level, 88 columns, at most one empty line in a row. Neighbours form columns: the ``=`` of lets, the relations
+behind labels, the ``for`` behind constraints, the comments behind code. What a ``##`` documents stays what it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from karush.dsl import ast
+from lark import Token
 
-INDENT = "  "
+from karush.dsl import grammar
+from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.document import STEP, WIDTH, Row, join, render, text
+from karush.dsl.format_columns import align_comments, columns_of, indentations
+from karush.dsl.format_statements import Columns, StatementPrinter
+from karush.dsl.layout import Chunk, split
+from karush.dsl.parse import parse
+from karush.dsl.source import Source
+from karush.dsl.tokens import Lexed, lex, line_of
+from karush.dsl.trivia import Remark, read_trivia
 
-# How tightly an expression binds; an operand that binds less than its place asks for stands in parentheses.
-_IF, _OR, _AND, _NOT, _RELATION, _COMPARE, _SUM, _PRODUCT, _SIGN, _POWER, _POSTFIX = range(11)
-_BINARY = {
-    "or": (_OR, _OR, _AND),
-    "and": (_AND, _AND, _NOT),
-    "+": (_SUM, _SUM, _PRODUCT),
-    "-": (_SUM, _SUM, _PRODUCT),
-    "*": (_PRODUCT, _PRODUCT, _SIGN),
-    "/": (_PRODUCT, _PRODUCT, _SIGN),
-    "@": (_PRODUCT, _PRODUCT, _SIGN),
-    "^": (_POWER, _POSTFIX, _SIGN),
-}
-"""Operator: how tightly it binds, and what its left and its right operand must bind at least."""
+ENDLESS = 1_000_000
 
 
-def format_expr(expr: ast.Expr) -> str:
-    """An expression on one line, with no more parentheses than it needs."""
-    return _expr(expr, _IF)
+class FormatError(Exception):
+    """The formatted text does not say what the text said: an internal error. Nothing is written then."""
 
 
-def format_module(module: ast.Module) -> str:
-    """A whole file; it ends with a line end unless it is empty."""
-    return "".join(f"{line}\n" for line in _block(module.statements, ""))
+def format_source(source: Source) -> str | list[Diagnostic]:
+    """The text of a file in the one style, or the errors for which it is left alone.
 
-
-def format_statement(statement: ast.Statement) -> str:
-    """One statement, several lines where it has a block."""
-    return "\n".join(_statement(statement, ""))
-
-
-# ---------------------------------------------------------------- expressions
-
-
-def _expr(expr: ast.Expr, least: int) -> str:
-    level, text = _bound(expr)
-    return text if level >= least else f"({text})"
-
-
-def _bound(expr: ast.Expr) -> tuple[int, str]:
-    """How tightly an expression binds, and its text without parentheses around it."""
-    match expr:
-        case ast.Number() | ast.Boolean() | ast.String() | ast.Name():
-            return _POSTFIX, _leaf(expr)
-        case ast.Binary() | ast.Unary() | ast.Compare() | ast.Membership() | ast.Perp() | ast.IfElse():
-            return _operation(expr)
-        case ast.Attribute(value=value, name=name):
-            return _POSTFIX, f"{_expr(value, _POSTFIX)}.{name}"
-        case ast.Index(value=value, indices=indices):
-            inner = ", ".join(_slice(i) if isinstance(i, ast.Slice) else format_expr(i) for i in indices)
-            return _POSTFIX, f"{_expr(value, _POSTFIX)}[{inner}]"
-        case ast.Call(function=function, arguments=arguments, clause=clause):
-            return _POSTFIX, f"{_expr(function, _POSTFIX)}({_arguments(arguments)}{_clause(clause)})"
-        case ast.Array(items=items):
-            return _POSTFIX, f"[{', '.join(map(format_expr, items))}]"
-        case ast.Comprehension(body=body, clause=clause):
-            return _POSTFIX, f"[{format_expr(body)}{_clause(clause)}]"
-    raise TypeError(f"no expression: {expr!r}")
-
-
-def _leaf(expr: ast.Number | ast.Boolean | ast.String | ast.Name) -> str:
-    match expr:
-        case ast.Number(value=value):
-            return repr(value)
-        case ast.Boolean(value=value):
-            return "true" if value else "false"
-        case ast.String(value=value):
-            return f'"{value}"'
-        case ast.Name(id=name):
-            return name
-
-
-def _operation(expr: ast.Expr) -> tuple[int, str]:
-    match expr:
-        case ast.Binary(operator=operator, left=left, right=right):
-            level, on_left, on_right = _BINARY[operator]
-            blank = "" if operator == "^" else " "
-            return level, f"{_expr(left, on_left)}{blank}{operator}{blank}{_expr(right, on_right)}"
-        case ast.Unary(operator="not", operand=operand):
-            return _NOT, f"not {_expr(operand, _NOT)}"
-        case ast.Unary(operator=operator, operand=operand):
-            return _SIGN, f"{operator}{_expr(operand, _SIGN)}"
-        case ast.Compare(operands=operands, operators=operators):
-            parts = [_expr(operands[0], _SUM)]
-            for operator, operand in zip(operators, operands[1:], strict=True):
-                parts += [operator, _expr(operand, _SUM)]
-            return _COMPARE, " ".join(parts)
-        case ast.Membership(value=value, set=within):
-            return _RELATION, f"{_expr(value, _SUM)} in {_expr(within, _SUM)}"
-        case ast.Perp(left=left, right=right):
-            return _RELATION, f"{_expr(left, _COMPARE)} perp {_expr(right, _COMPARE)}"
-        case ast.IfElse(condition=condition, then=then, orelse=orelse):
-            return _IF, f"if {_expr(condition, _OR)} then {_expr(then, _OR)} else {format_expr(orelse)}"
-    raise TypeError(f"no operation: {expr!r}")
-
-
-def _slice(piece: ast.Slice) -> str:
-    lower, upper = ("" if end is None else format_expr(end) for end in (piece.lower, piece.upper))
-    return f"{lower}:{upper}"
-
-
-def _arguments(arguments: Iterable[ast.Argument]) -> str:
-    return ", ".join(
-        format_expr(a.value) if a.name is None else f"{a.name} = {format_expr(a.value)}" for a in arguments
-    )
-
-
-def _clause(clause: ast.Clause | None) -> str:
-    """A clause with the blank before it; nothing where there is none."""
-    if clause is None:
-        return ""
-    condition = "" if clause.condition is None else f" if {format_expr(clause.condition)}"
-    return f" for {', '.join(map(_binder, clause.binders))}{condition}"
-
-
-def _binder(binder: ast.Binder) -> str:
-    return f"{binder.name}{_sizes(binder.sizes or ())}{_within(binder.domain)}"
-
-
-def _sizes(sizes: Sequence[ast.Expr]) -> str:
-    return f"[{', '.join(_expr(size, _SUM) for size in sizes)}]" if sizes else ""
-
-
-def _within(domain: ast.Expr | None) -> str:
-    return "" if domain is None else f" in {_expr(domain, _SUM)}"
-
-
-# ---------------------------------------------------------------- statements
-
-
-def _block(statements: Sequence[ast.Statement], indent: str) -> Iterator[str]:
-    """The lines of a list of statements.
-
-    What stands between ``subject to`` and the last constraint is indented alike: a constraint further right than
-    a `let` before it would continue the `let`.
+    Raises FormatError where the result would be another model, which is a defect of this module.
     """
-    last = max((n for n, s in enumerate(statements) if isinstance(s, ast.Constraint)), default=-1)
-    inner = indent
-    for number, statement in enumerate(statements):
-        yield from _statement(statement, inner if number <= last else indent)
-        if isinstance(statement, ast.SubjectTo):
-            inner = indent + INDENT
+    module, findings = parse(source)
+    if findings:
+        return findings
+    formatted = _format(source)
+    again, damage = parse(Source(source.name, formatted))
+    if damage or again != module:
+        raise FormatError(f"{source.name}: formatting would change the model")
+    return formatted
 
 
-def _statement(statement: ast.Statement, indent: str) -> Iterator[str]:
-    match statement:
-        case ast.Fn(body=(ast.Return(value=value),)):
-            yield f"{indent}fn {statement.name}{_header(statement.header)} = {format_expr(value)}"
-        case ast.Fn(body=body):
-            yield from _braced(f"fn {statement.name}{_header(statement.header)}", body, indent)
-        case ast.ModelBlock(body=body):
-            yield from _braced(f"model {statement.name}{_header(statement.header)}", body, indent)
-        case ast.AtomDeclaration(clauses=clauses):
-            yield from _braced(f"atom {statement.name}{_header(statement.header)}", clauses, indent)
-        case ast.AtomGraph(body=body):
-            yield from _braced("graph", body, indent)
-        case _:
-            yield indent + (_declaring(statement) or _problem(statement) or _atom_clause(statement))
+def _format(source: Source) -> str:
+    parser = grammar.load()
+    lexed = lex(source, parser)
+    trivia = read_trivia(source, parser)
+    chunks = split(source, lexed).chunks
+    trivia.set_apart(chunk.first for chunk in every_statement(chunks))
+    writer = _Writer(StatementPrinter(trivia, frozenset(lexed.docs)), lexed)
+    writer.block(chunks, 0, in_atom=False)
+    writer.remarks(trivia.end, 0)
+    return "".join(f"{line}\n" for line in align_comments(writer.rows))
 
 
-def _braced(head: str, body: Sequence[ast.Statement], indent: str) -> Iterator[str]:
-    yield f"{indent}{head} {{"
-    yield from _block(body, indent + INDENT)
-    yield indent + "}"
+def every_statement(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
+    """The statements of a file with those in its blocks."""
+    pending = list(chunks)
+    while pending:
+        chunk = pending.pop()
+        pending += chunk.body or ()
+        yield chunk
 
 
-def _header(header: Sequence[ast.Declaration]) -> str:
-    return f"({', '.join(map(_declaration, header))})"
+@dataclass
+class _Writer:
+    """Collects the lines of a file."""
+
+    printer: StatementPrinter
+    lexed: Lexed
+    rows: list[Row] = field(default_factory=list)
+    opened: bool = True  # a block has just begun: no empty line stands there
+
+    def block(self, chunks: Sequence[Chunk], indent: int, *, in_atom: bool) -> None:
+        """The statements of a file or a block."""
+        indents = [indent for _ in chunks] if in_atom else indentations(chunks, indent)
+        columns = [Columns() for _ in chunks] if in_atom else columns_of(chunks, indents, self.printer)
+        for number, together in self.lines(chunks):
+            self.statement(together, indents[number], in_atom=in_atom, columns=columns[number])
+
+    def lines(self, chunks: Sequence[Chunk]) -> Iterator[tuple[int, list[Chunk]]]:
+        """The statements one by one; those that share the ``##`` of one line stay together on it."""
+        together: list[Chunk] = []
+        start = 0
+        for number, chunk in enumerate(chunks):
+            if together and not self.shares_documentation(together[-1], chunk):
+                yield start, together
+                together = []
+            if not together:
+                start = number
+            together.append(chunk)
+        if together:
+            yield start, together
+
+    def shares_documentation(self, one: Chunk, other: Chunk) -> bool:
+        line = line_of(other.first)
+        simple = one.body is None and other.body is None and line == line_of(one.tokens[-1])
+        return simple and line in self.lexed.docs and "SUBJECT_TO" not in (one.first.type, other.first.type)
+
+    def statement(self, chunks: list[Chunk], indent: int, *, in_atom: bool, columns: Columns) -> None:
+        chunk = chunks[0]
+        self.leading(chunk.first, indent)
+        if chunk.body is not None:
+            self.with_block(chunk, chunk.body, indent, in_atom=in_atom)
+        elif len(chunks) > 1:
+            self.rows += self.one_line(chunks, indent, in_atom=in_atom)
+        else:
+            document = self.printer.statement(chunk.tokens, in_atom=in_atom, columns=columns)
+            self.rows += render(document, indent)
+        self.opened = chunk.first.type == "SUBJECT_TO"
+
+    def one_line(self, chunks: Sequence[Chunk], indent: int, *, in_atom: bool) -> list[Row]:
+        """Statements with ``;`` between them, on one line where no comment parts them."""
+        groups = [
+            render(self.printer.statement(c.tokens, in_atom=in_atom, columns=Columns()), indent, ENDLESS)
+            for c in chunks
+        ]
+        if any(len(rows) > 1 for rows in groups) or any(rows[0].comment for rows in groups[:-1]):
+            return [row for rows in groups for row in rows]
+        code = "; ".join(rows[0].code.strip() for rows in groups)
+        return [Row(" " * indent + code, groups[-1][0].comment)]
+
+    def with_block(self, chunk: Chunk, body: Sequence[Chunk], indent: int, *, in_atom: bool) -> None:
+        """A statement with a block; the comment behind a block of one line goes behind its ``{``."""
+        *head, opener, closer = chunk.tokens
+        header = self.printer.statement(head, in_atom=in_atom, columns=Columns())
+        rows = render(join(header, text(" "), self.printer.token(opener)), indent)
+        behind = self.printer.trivia.trailing(closer)
+        if behind and line_of(closer) == line_of(chunk.first) and not rows[-1].comment:
+            rows[-1] = replace(rows[-1], comment=behind)
+            behind = ""
+        self.rows += rows
+        self.opened = True
+        self.block(body, indent + STEP, in_atom=chunk.first.type == "ATOM")
+        self.remarks(self.printer.trivia.leading(closer), indent + STEP)
+        self.rows.append(Row(" " * indent + "}", behind))
+
+    def leading(self, token: Token, indent: int) -> None:
+        """The comments and the empty line above a statement."""
+        place = token.start_pos or 0
+        self.remarks(self.printer.trivia.above.get(place, ()), indent)
+        if place in self.printer.trivia.blank:
+            self.empty_line()
+
+    def remarks(self, remarks: Sequence[Remark], indent: int) -> None:
+        for remark in remarks:
+            if remark.blank:
+                self.empty_line()
+            self.rows.append(Row(" " * indent + remark.text))
+            self.opened = False
+
+    def empty_line(self) -> None:
+        if not self.opened and self.rows:
+            self.rows.append(Row(""))
 
 
-def _declaration(item: ast.Declaration) -> str:
-    default = "" if item.default is None else f" = {format_expr(item.default)}"
-    return f"{item.name}{_sizes(item.sizes)}{_within(item.set)}{default}"
-
-
-def _declaring(statement: ast.Statement) -> str:
-    """A statement that declares names, without a block; the empty string for others."""
-    match statement:
-        case ast.Dim(items=items) | ast.Param(items=items) | ast.Var(items=items):
-            return f"{type(statement).__name__.lower()} {', '.join(map(_declaration, items))}"
-        case ast.Let(name=name, value=value):
-            return f"let {name} = {format_expr(value)}"
-        case ast.Return(value=value):
-            return f"return {format_expr(value)}"
-        case ast.SetDeclaration(name=name, header=header, element=element, condition=condition):
-            head = f"set {name}{_header(header) if header else ''}"
-            return f"{head} = {{{_declaration(element)} : {format_expr(condition)}}}"
-        case ast.Import(path=path, module=module, alias=alias):
-            what = f'"{path}"' if module is None else ".".join(module)
-            return f"import {what}{'' if alias is None else f' as {alias}'}"
-    return ""
-
-
-def _problem(statement: ast.Statement) -> str:
-    """A statement about the problem; the empty string for others."""
-    match statement:
-        case ast.Objective(sense=sense, label=label, value=value):
-            return f"{sense} {_label(label)}{format_expr(value)}"
-        case ast.Saddle(label=label, value=value, minimized=minimized, maximized=maximized):
-            sides = f"over {_names(minimized)} maximize over {_names(maximized)}"
-            return f"minimize {_label(label)}{format_expr(value)} {sides}"
-        case ast.Find(unknowns=unknowns):
-            return f"find {_names(unknowns)}"
-        case ast.SubjectTo():
-            return "subject to"
-        case ast.Constraint(label=label, relation=relation, clause=clause):
-            return f"{_label(label)}{format_expr(relation)}{_clause(clause)}"
-        case ast.Using(name=name, options=options) | ast.Derivative(name=name, options=options):
-            what = f"{name}({_arguments(options)})" if options else name
-            return f"{type(statement).__name__.lower()} {what}"
-    return ""
-
-
-def _label(label: str | None) -> str:
-    return "" if label is None else f"{label}: "
-
-
-def _names(names: Iterable[ast.Name]) -> str:
-    return ", ".join(name.id for name in names)
-
-
-def _atom_clause(statement: ast.Statement) -> str:
-    match statement:
-        case ast.AtomValue(value=None, primitive=primitive):
-            return f'value = primitive "{primitive}"'
-        case ast.AtomValue(value=ast.Expr() as value):
-            return f"value = {format_expr(value)}"
-        case ast.AtomRange(set=within):
-            return f"range {_expr(within, _SUM)}"
-        case ast.AtomCurvature(curvature=word, names=names):
-            return f"{word} in {', '.join(names)}"
-        case ast.AtomMonotonicity(monotonicity=word, names=names, clause=clause):
-            return f"{word} in {', '.join(names)}{_clause(clause)}"
-        case ast.AtomRule(name=name, value=value):
-            return f"rule {name} = {format_expr(value)}"
-        case ast.AtomProx(step=step, value=value):
-            return f"prox({step}) = {format_expr(value)}"
-    raise TypeError(f"no statement: {statement!r}")
+__all__ = ["WIDTH", "FormatError", "format_source"]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import math
-import os
-import stat
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from karush.writing import special, write_stdout, write_whole
+
+__all__ = [
+    "Output", "encode", "plain", "special", "to_csv", "to_json", "to_npz", "unwritable", "write_stdout", "write_whole",
+]  # fmt: skip
 
 ENDINGS = (".json", ".npz", ".csv")
 TREES = ("values", "duals", "gradients")
@@ -127,41 +128,3 @@ def encode(output: Output, ending: str) -> bytes:
     if ending == ".csv":
         return to_csv(output).encode()
     return to_json(output.record).encode()
-
-
-def special(path: Path) -> bool:
-    """Whether a path is there but no regular file (a device, a pipe): it is written to, not replaced."""
-    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: beside it first, then renamed onto it. OSError if it cannot be."""
-    if special(path):
-        path.write_bytes(data)
-        return
-    target = Path(os.path.realpath(path))
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~current_umask()
-        os.chmod(name, mode)
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def current_umask() -> int:
-    """The permissions that new files of this process lack."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def write_stdout(data: bytes) -> None:
-    """Bytes on stdout."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

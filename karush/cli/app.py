@@ -22,7 +22,7 @@ VERBS = {
     "show": ("show", "Show a model: interface, mathematics, optimality conditions."),
     "explain": ("explain", "Explain an error code, or what a model is."),
     "cost": ("later", "Count operations of a model and of its derivative."),
-    "fmt": ("later", "Format models."),
+    "fmt": ("format", "Format models."),
     "new": ("later", "Start a model from a template."),
     "doc": ("later", "Write documentation of a model."),
     "lsp": ("later", "Serve an editor."),

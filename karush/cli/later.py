@@ -21,7 +21,6 @@ def verb(name: str, *params: click.Parameter) -> click.Command:
 
 FILES = click.Argument(["files"], nargs=-1)
 COMMANDS = {
-    "fmt": verb("fmt", FILES, click.Option(["--check"], is_flag=True), click.Option(["--diff"], is_flag=True)),
     "new": verb("new", click.Argument(["name"]), click.Option(["--data"])),
     "doc": verb("doc", FILES, click.Option(["-o", "--out"])),
     "lsp": verb("lsp"),

@@ -81,8 +81,6 @@ LATER = [
     ("show", "--optimality", "kkt"),
     ("explain", "--infeasible"),
     ("explain", "-d", "d.json"),
-    ("fmt", "--check"),
-    ("fmt", "--diff"),
     ("cost", "--measure"),
 ]
 

@@ -9,11 +9,11 @@ from lark import Token
 
 from karush.dsl import ast, grammar
 from karush.dsl.codes import CODES
-from karush.dsl.format import format_expr, format_module, format_statement
 from karush.dsl.parse import parse
 from karush.dsl.render import render
 from karush.dsl.source import Source
 from karush.dsl.tokens import lex
+from karush.dsl.unparse import unparse_expr, unparse_module, unparse_statement
 
 MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.opt"))
 TEXTS = [path.read_text(encoding="utf-8") for path in MODELS]
@@ -42,9 +42,9 @@ def expr(text: str) -> ast.Expr:
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
 def test_printing_a_model_and_reading_it_again_gives_the_same_tree(path: Path) -> None:
     first = module(path.read_text(encoding="utf-8"))
-    text = format_module(first)
+    text = unparse_module(first)
     assert module(text) == first
-    assert format_module(module(text)) == text
+    assert unparse_module(module(text)) == text
 
 
 def test_spans_of_a_whole_model_quote_the_text() -> None:
@@ -103,7 +103,7 @@ def test_operators_bind_as_the_language_says(text: str, grouped: str) -> None:
 )
 def test_parentheses_that_matter_are_kept(text: str, other: str) -> None:
     assert expr(text) != expr(other)
-    assert expr(format_expr(expr(text))) == expr(text)
+    assert expr(unparse_expr(expr(text))) == expr(text)
 
 
 def test_a_chain_of_comparisons_is_one_node() -> None:
@@ -126,7 +126,7 @@ def test_numbers(text: str, value: float) -> None:
 def test_calls_take_positional_and_named_arguments_or_one_clause() -> None:
     call = expr("f(a, b = 2)")
     assert isinstance(call, ast.Call)
-    assert [(a.name, format_expr(a.value)) for a in call.arguments] == [(None, "a"), ("b", "2")]
+    assert [(a.name, unparse_expr(a.value)) for a in call.arguments] == [(None, "a"), ("b", "2")]
     over = expr("sum(x[i] for i in n, j in range(2) if i < j)")
     assert isinstance(over, ast.Call)
     assert over.clause is not None
@@ -211,13 +211,13 @@ def test_imports() -> None:
 
 
 def test_format_of_one_statement() -> None:
-    assert format_statement(only("dim n,T=20")) == "dim n, T = 20"
-    assert format_statement(only("fn f(x){return x}")) == "fn f(x) = x"
+    assert unparse_statement(only("dim n,T=20")) == "dim n, T = 20"
+    assert unparse_statement(only("fn f(x){return x}")) == "fn f(x) = x"
 
 
 def test_constraints_after_a_let_in_the_list_stay_constraints() -> None:
     text = "subject to\n a: x <= 1\n let y = 2\n b: x >= y\nlet z = 1\n"
-    assert format_module(module(text)) == "subject to\n  a: x <= 1\n  let y = 2\n  b: x >= y\nlet z = 1\n"
+    assert unparse_module(module(text)) == "subject to\n  a: x <= 1\n  let y = 2\n  b: x >= y\nlet z = 1\n"
 
 
 # ---------------------------------------------------------------- documentation
@@ -276,7 +276,7 @@ def check_answer(text: str) -> None:
         assert 0 <= span.start <= span.end <= len(text)
         assert diagnostic.fixes[0].message
     if not diagnostics:
-        assert module(format_module(found)) == found
+        assert module(unparse_module(found)) == found
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
