@@ -22,8 +22,8 @@ from karush.compiler.resolving.resolve import extend_library, resolve
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Severity
 from karush.dsl.parse import parse
-from karush.dsl.source import Source
 from karush.dsl.reuse import Statements
+from karush.dsl.source import Source
 
 
 @dataclass(frozen=True, eq=False)
