@@ -24,7 +24,7 @@ VERBS = {
     "cost": ("later", "Count operations of a model and of its derivative."),
     "fmt": ("format", "Format models."),
     "new": ("later", "Start a model from a template."),
-    "doc": ("later", "Write documentation of a model."),
+    "doc": ("doc", "Write documentation of a model."),
     "lsp": ("later", "Serve an editor."),
     "bench": ("later", "Measure a model."),
 }
