@@ -23,6 +23,7 @@ _HOMES = {
     "ModelError": ("karush.errors", "ModelError"),
     "jvp": ("karush.derivative", "jvp"),
     "load": ("karush.problem", "load"),
+    "load_ipython_extension": ("karush.notebook", "load_ipython_extension"),  # what `%load_ext karush` looks for
     "loads": ("karush.problem", "loads"),
     "open": ("karush.runtime", "open_artifact"),
     "vjp": ("karush.derivative", "vjp"),

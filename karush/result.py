@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from karush.display import Shown, flat, solution_html, solution_latex
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
 
@@ -137,6 +138,19 @@ class Result:
             lines.append(f"  duals: {', '.join(self._fields['dual'])}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return solution_html(self._shown())
+
+    def _repr_latex_(self) -> str:
+        return solution_latex(self._shown())
+
+    def _shown(self) -> Shown:
+        trees = {"values": self._values, "duals": self._fields.get("dual") or {}}
+        leaves = {title: flat(tree.items()) for title, tree in trees.items() if tree}
+        groups = {title: {name: as_shown(v) for name, v in found.items()} for title, found in leaves.items()}
+        objective = self._fields.get("objective")
+        return Shown(self._model, show_word(self.status), None if objective is None else as_shown(objective), groups)
+
     def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], tuple[str, tuple[str, ...], tuple[str, ...]]]:
         """Values first, then the fields."""
         entries = [*self._values.items(), *self._fields.items()]
@@ -153,6 +167,11 @@ class Result:
             dict(zip(values, entries[: len(values)], strict=True)),
             dict(zip(fields, entries[len(values) :], strict=True)),
         )
+
+
+def as_shown(value: Any) -> np.ndarray | str:
+    """An array, or in words what is known of one while a program is traced."""
+    return np.asarray(value) if is_concrete(value) else show_array(value)
 
 
 def readable(status: Any, words: type[IntEnum]) -> Any:
