@@ -26,6 +26,8 @@ from karush.data.bind import bind
 from karush.data.findings import open_size
 from karush.data.given import Binding, Reading
 from karush.data.objects import Memory, read_object
+from karush.display import framed
+from karush.document import document, html_parts
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.files import read_source
 from karush.dsl.source import Source
@@ -198,6 +200,9 @@ class Problem:
         if what not in SHOWN:
             raise ValueError(f"show takes one of {', '.join(SHOWN)}, not {what!r}")
         return SHOWN[what](self.model)
+
+    def _repr_html_(self) -> str:
+        return framed(html_parts(document(self.analysis), level=3))
 
     def __repr__(self) -> str:
         kind = self.analysis.classification.problem_class if self.analysis.classification else "?"
