@@ -142,11 +142,22 @@ def _misplaced(statement: ast.Statement, message: str, fix: str) -> Diagnostic:
 
 def _lone_expression(statement: ast.Constraint) -> Diagnostic:
     """A line that declares nothing and compares nothing; often an unknown word for ``subject to``."""
-    relation = statement.relation
-    meant = meant_keyword(relation.id) if isinstance(relation, ast.Name) and statement.label is None else None
-    if meant is not None:
-        return _unknown_word(relation.span, meant)
+    first = _first_name(statement.relation)
+    meant = meant_keyword(first.id) if first is not None and statement.label is None else None
+    if first is not None and meant is not None:
+        return _unknown_word(first.span, meant)
     return _misplaced(statement, "an expression alone says nothing", "give it a name: `let name = …`")
+
+
+def _first_name(expr: ast.Expr) -> ast.Name | None:
+    """The name that an expression begins with: `minimise` in `minimise (x - 1)^2`, which reads as a call."""
+    while not isinstance(expr, ast.Name):
+        match expr:
+            case ast.Binary(left=part) | ast.Call(function=part) | ast.Index(value=part) | ast.Attribute(value=part):
+                expr = part
+            case _:
+                return None
+    return expr
 
 
 def _unknown_word(span: Span, meant: str) -> Diagnostic:

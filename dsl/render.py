@@ -69,22 +69,6 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() or c == " " else " " if c in "\t\u00a0" else "\ufffd" for c in text)
 
 
-def apply_fixes(source: Source, diagnostics: Sequence[Diagnostic]) -> str:
-    """The text with every fix that a machine can apply; of two that overlap the first one is taken."""
-    edits = sorted(
-        (fix.span.start, fix.span.end, fix.text)
-        for diagnostic in diagnostics
-        for fix in diagnostic.fixes
-        if fix.span is not None and fix.text is not None and fix.span.source == source
-    )
-    parts, position = [], 0
-    for start, end, text in edits:
-        if start >= position:
-            parts += [source.text[position:start], text]
-            position = end
-    return "".join([*parts, source.text[position:]])
-
-
 # ---------------------------------------------------------------- pieces
 
 

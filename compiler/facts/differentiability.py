@@ -19,8 +19,8 @@ from karush.stdlib.lattice import Smoothness
 
 def doubtful_derivatives(model: Model, facts: Facts) -> list[Diagnostic]:
     """W0705 for every choice, W0706 for every jump that an output or the problem depends on."""
-    roots = (*(let for let in model.lets.values() if let.kind is not Kind.BOOLEAN), *problem_roots(model))
-    tests = set(_conditions(roots))
+    roots = differentiated(model)
+    tests = set(conditions(roots))
     found: list[Diagnostic] = []
     for node in walk(*roots, known=tests):
         match node:
@@ -31,7 +31,20 @@ def doubtful_derivatives(model: Model, facts: Facts) -> list[Diagnostic]:
     return found
 
 
-def _conditions(roots: tuple[Expr, ...]) -> Iterator[Expr]:
+def differentiated(model: Model) -> tuple[Expr, ...]:
+    """The expressions whose derivatives are asked for: outputs, objective, rows."""
+    return (*(let for let in model.lets.values() if let.kind is not Kind.BOOLEAN), *problem_roots(model))
+
+
+def choices(model: Model, facts: Facts) -> Iterator[Expr]:
+    """The conditions that choose between branches and move with real quantities."""
+    for node in walk(*differentiated(model)):
+        match node:
+            case Apply(atom="if", arguments=(test, *_)) if _moves(model, facts, test):
+                yield test
+
+
+def conditions(roots: tuple[Expr, ...]) -> Iterator[Expr]:
     """Expressions that only choose: no derivative goes through them."""
     for node in walk(*roots):
         match node:

@@ -6,66 +6,104 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
+from karush import __version__
 from karush.cli.exits import DONE, WRONG
-from karush.cli.options import Existing, OneOf, Verb, Words, later
+from karush.cli.options import Existing, Verb, Words
 from karush.cli.session import analyse_file, colours, has_errors, usage
-from karush.compiler.analyse import Analysis
-from karush.dsl.diagnostics import Diagnostic, Label
+from karush.compiler.analyse import MOST_FINDINGS, Analysis
+from karush.compiler.facts.requirements import REQUIREMENTS, unmet
+from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.render import Format, render, to_record
-from karush.dsl.source import Span
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found of a file; ``findings`` are those that are told, ``is_good`` says that none at all is an error."""
+
+    file: str
+    summary: str
+    findings: Sequence[Diagnostic]
+    is_good: bool
 
 
 @click.command(cls=Verb, help="Find errors in models: syntax, names, sizes, sets, curvature; with -d in data, too.")
 @click.argument("files", nargs=-1, required=True, type=Existing())
 @click.option("-d", "--data", "data", multiple=True, metavar="[NAME=]FILE", help="Check these data as well.")
-@click.option(
-    "--require",
-    type=Words(("convex", "smooth", "conservative"), absent=("smooth", "conservative")),
-    help="Fail unless the problem is convex.",
-)
-@later("--fix", flag=True, help="Apply the fixes that a machine can apply.")
-@click.option("--format", "style", type=OneOf(("full", "concise", "json", "sarif"), ("sarif",)), default="full")
-def check(files: tuple[str, ...], data: tuple[str, ...], require: tuple[str, ...] | None, style: str) -> int:
+@click.option("--require", type=Words(REQUIREMENTS), help="Fail unless the model is convex, smooth, conservative.")
+@click.option("--fix", "fix", is_flag=True, help="Apply the fixes that a machine can apply.")
+@click.option("--format", "style", type=click.Choice(["full", "concise", "json", "sarif"]), default="full")
+def check(files: tuple[str, ...], data: tuple[str, ...], require: tuple[str, ...] | None, fix: bool, style: str) -> int:
     """Check the files one after the other."""
-    outcomes = [(file, *check_file(file, data, require or ())) for file in files]
-    if style == "json":
-        click.echo(json.dumps(record(outcomes), ensure_ascii=False))
+    if fix:
+        mend_file = importlib.import_module("karush.cli.fixing").mend_file
+        for file in files:
+            mend_file(file)
+    outcomes = [check_file(file, data, require or ()) for file in files]
+    told, left_out = limited(outcomes)
+    if style in ("json", "sarif"):
+        click.echo(machine_readable(told, left_out, style), nl=False)
     else:
-        for file, summary, findings in outcomes:
-            form: Format = "concise" if style == "concise" else "full"
-            click.echo(render(findings, form, colour=colours(sys.stdout)), nl=False)
-            if style == "full" and not has_errors(findings):
-                click.echo(f"{file}: ok, {summary}")
-    return WRONG if any(has_errors(findings) for _, _, findings in outcomes) else DONE
+        tell(told, left_out, "concise" if style == "concise" else "full")
+    return DONE if all(outcome.is_good for outcome in outcomes) else WRONG
 
 
-def record(outcomes: Sequence[tuple[str, str, list[Diagnostic]]]) -> dict[str, Any]:
-    """All findings as JSON, and one entry a file."""
+def limited(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], int]:
+    """The outcomes with no more findings in all than are told at once, and how many are left out."""
+    told, room = [], MOST_FINDINGS
+    for outcome in outcomes:
+        told.append(replace(outcome, findings=outcome.findings[:room]))
+        room -= len(told[-1].findings)
+    return told, sum(len(outcome.findings) for outcome in outcomes) - (MOST_FINDINGS - room)
+
+
+def tell(outcomes: Sequence[Outcome], left_out: int, style: Format) -> None:
+    """Findings for people, and a line for every file without errors."""
+    for outcome in outcomes:
+        click.echo(render(outcome.findings, style, colour=colours(sys.stdout)), nl=False)
+        if style == "full" and outcome.is_good and outcome.summary:
+            click.echo(f"{outcome.file}: ok, {outcome.summary}")
+    if left_out:
+        click.echo(f"{left_out} more findings are not shown (at most {MOST_FINDINGS} are)")
+
+
+def machine_readable(outcomes: Sequence[Outcome], left_out: int, style: str) -> str:
+    """All findings as JSON or SARIF."""
+    if style == "json":
+        return json.dumps(record(outcomes, left_out), ensure_ascii=False) + "\n"
+    to_sarif = importlib.import_module("karush.dsl.sarif").to_sarif
+    text: str = to_sarif([finding for outcome in outcomes for finding in outcome.findings], __version__)
+    return text
+
+
+def record(outcomes: Sequence[Outcome], left_out: int) -> dict[str, Any]:
+    """All findings as JSON, one entry a file, and how many findings were left out."""
     return {
         "v": 1,
-        "diagnostics": [to_record(finding) for _, _, findings in outcomes for finding in findings],
-        "files": [
-            {"file": file, "ok": not has_errors(findings), "summary": summary} for file, summary, findings in outcomes
-        ],
+        "diagnostics": [to_record(finding) for outcome in outcomes for finding in outcome.findings],
+        "files": [{"file": o.file, "ok": o.is_good, "summary": o.summary} for o in outcomes],
+        "left_out": left_out,
     }
 
 
-def check_file(file: str, data: Sequence[str], require: Sequence[str]) -> tuple[str, list[Diagnostic]]:
+def check_file(file: str, data: Sequence[str], require: Sequence[str]) -> Outcome:
     """What a file is, in a few words, and the findings about it."""
     analysis = analyse_file(file)
     if isinstance(analysis, Diagnostic):
-        return "", [analysis]
+        return Outcome(file, "", [analysis], is_good=False)
     findings = list(analysis.diagnostics)
-    if has_errors(findings) or analysis.model is None:
-        return "", findings
-    findings += required(analysis, require)
-    if data:
+    if analysis.model is None or analysis.facts is None:
+        return Outcome(file, "", findings, is_good=not has_errors(findings))
+    for requirement in require:
+        findings += unmet(requirement, analysis.model, analysis.facts)
+    if data and not has_errors(findings):
         findings += check_data(analysis, data)
-    return summary_of(analysis), findings
+    findings.sort(key=lambda finding: finding.labels[0].span.start if finding.labels else 0)
+    return Outcome(file, summary_of(analysis), findings, is_good=not has_errors(findings))
 
 
 def summary_of(analysis: Analysis) -> str:
@@ -75,20 +113,6 @@ def summary_of(analysis: Analysis) -> str:
         return ""
     convex = {True: ", convex", False: ", not convex", None: ""}[kind.convex]
     return f"{kind.problem_class}{convex}"
-
-
-def required(analysis: Analysis, require: Sequence[str]) -> list[Diagnostic]:
-    """E0503 where the problem is not what is required."""
-    kind = analysis.classification
-    if "convex" not in require or kind is None or kind.convex is not False:
-        return []
-    model = analysis.model
-    place = (
-        model.objective.span
-        if model is not None and model.objective is not None
-        else Span(analysis.module.source, 0, 0)
-    )
-    return [Diagnostic("E0503", "the problem is not convex, as `--require convex` asks", (Label(place),))]
 
 
 def check_data(analysis: Analysis, data: Sequence[str]) -> list[Diagnostic]:

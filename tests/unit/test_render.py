@@ -3,8 +3,9 @@
 import json
 
 from karush.dsl.diagnostics import Diagnostic, Fix, Label, Severity
+from karush.dsl.fixes import apply_fixes
 from karush.dsl.parse import parse
-from karush.dsl.render import WINDOW, apply_fixes, render
+from karush.dsl.render import WINDOW, render
 from karush.dsl.source import Source, Span
 
 

@@ -5,8 +5,8 @@ import pytest
 from karush.dsl.code import Code
 from karush.dsl.codes import CODES
 from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.fixes import apply_fixes
 from karush.dsl.parse import parse
-from karush.dsl.render import apply_fixes
 from karush.dsl.source import Source
 
 SYNTAX = [code for code in CODES.values() if code.code.startswith("E01") and code.trigger and code.code != "E0107"]
@@ -165,6 +165,7 @@ def test_a_slip_is_named_in_its_place(marked: str, code: str, words: str) -> Non
 
 MENDED = [
     ("minimise x", "minimize x"),
+    ("minimise (x - 1)^2 + y", "minimize (x - 1)^2 + y"),
     ("let b = a'", "let b = a.T"),
     ("let b = 2 a", "let b = 2 * a"),
     ("let b = .5 + 1.", "let b = 0.5 + 1."),
