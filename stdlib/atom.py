@@ -45,8 +45,9 @@ class Atom:
     """The declaration of one atom. Exactly one of ``value`` (an expression) and ``primitive`` (a name) is given.
 
     ``graph`` are the statements of a nameless inner model whose optimal value is the atom; ``rules`` maps an argument
-    to the partial derivative in it; ``prox`` is (name of the step, expression). A curvature clause holds jointly in its
-    names, all other arguments constant: ``convex in x, y`` says more than ``convex in x`` and ``convex in y``.
+    to the partial derivative in it; ``prox`` is (name of the step, expression), see ``proximal``. A curvature clause
+    holds jointly in its names, all other arguments constant: ``convex in x, y`` says more than ``convex in x`` and
+    ``convex in y``.
     """
 
     name: str
@@ -79,6 +80,11 @@ class Atom:
             if clause.name == name and (clause.interval is None or values.within(clause.interval)):
                 return clause.monotonicity
         return Monotonicity.UNKNOWN
+
+    @property
+    def proximal(self) -> str | None:
+        """The argument in which ``prox`` is the proximal map: the first that a curvature clause names."""
+        return self.curvature[0][0][0] if self.curvature and self.prox is not None else None
 
     @property
     def required(self) -> int:

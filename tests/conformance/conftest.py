@@ -19,20 +19,23 @@ from karush.compiler.analyse import analyse_text
 from karush.compiler.library import load_library
 from karush.compiler.lowering.atom_values import atoms_of
 from karush.compiler.lowering.evaluate import Evaluator
+from karush.compiler.lowering.proximal import expand_prox
 from karush.compiler.lowering.scope import Inputs
+from karush.compiler.model import Apply, Expr, Named, ParamValue
+from karush.dsl.source import Source, Span
 from karush.stdlib.atom import Atom, AtomParam
 from karush.stdlib.lattice import Interval
 
 SIZE = 3
-STEP = 0.7  # of proximal operators
 Arguments = dict[str, np.ndarray]
 
 LIBRARY = load_library()
+_STEP = ParamValue("step", shape=(), span=Span(Source("test", "step"), 0, 4))
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """An atom as a function file: ``value`` applies it, ``rule_x`` is the declared derivative, ``prox`` too."""
+    """An atom as a function file: ``value`` applies it, ``rule_x`` is the declared derivative."""
 
     atom: Atom
     shapes: Mapping[str, tuple[int, ...]]
@@ -44,9 +47,25 @@ class Probe:
         evaluator = Evaluator(atoms_of(library))
         return evaluator.array(model.lets[output], evaluator.top(inputs))
 
+    def prox(self, arguments: Mapping[str, jax.typing.ArrayLike], step: jax.typing.ArrayLike) -> jax.Array:
+        """The declared proximal map in the argument ``atom.proximal``."""
+        _, model, library = _probe_text(self.atom, self.shapes)
+        point = expand_prox(library, _application(model.lets["value"]), _STEP)
+        assert point is not None
+        params = {k: jnp.asarray(v) for k, v in {**arguments, "step": step}.items()}
+        inputs = Inputs({"n": SIZE}, params, {}, jnp.float64)
+        evaluator = Evaluator(atoms_of(library))
+        return evaluator.array(point, evaluator.top(inputs))
+
     def real(self, arguments: Arguments) -> tuple[str, ...]:
         """The arguments that a derivative can be taken in."""
         return tuple(p.name for p in self.atom.params if p.set_name != "index")
+
+
+def _application(value: Expr) -> Apply:
+    inner = value.value if isinstance(value, Named) else value
+    assert isinstance(inner, Apply)
+    return inner
 
 
 def _declaration(param: AtomParam, shape: tuple[int, ...]) -> str:
@@ -61,10 +80,6 @@ def _text(atom: Atom, shapes: Mapping[str, tuple[int, ...]]) -> str:
     for name, rule in atom.rules.items():
         body = re.sub(rf"\b({'|'.join(own)})\b(?!\()", "n", rule.span.text) if own else rule.span.text
         lines.append(f"let rule_{name} = {body}")
-    if atom.prox is not None:
-        step, value = atom.prox
-        stepped = re.sub(rf"\b{step}\b", str(STEP), value.span.text)
-        lines.append(f"let prox = {stepped}")
     return "\n".join(lines) + "\n"
 
 
@@ -151,7 +166,6 @@ def _level(param: AtomParam, shape: tuple[int, ...], level: float) -> np.ndarray
 class AtomBench:
     """What tests of atoms start from."""
 
-    step = STEP
     probe = staticmethod(probe)
     sample = staticmethod(sample)
     ties = staticmethod(tie_points)

@@ -187,23 +187,3 @@ def test_declared_rule_is_the_derivative(bench, name: str, argument: str) -> Non
         stated = here(arguments, f"rule_{argument}")
         computed = jax.grad(lambda v, a=arguments: jnp.sum(here({**a, argument: v})))(jnp.asarray(arguments[argument]))
         np.testing.assert_allclose(jnp.broadcast_to(stated, computed.shape), computed, rtol=1e-9, atol=1e-9)
-
-
-PROXIMAL = [n for n, a in ATOMS.items() if a and a.prox is not None]
-
-
-@pytest.mark.parametrize("name", PROXIMAL)
-def test_proximal_point_is_the_least(bench, name: str) -> None:
-    """prox(x) minimises step · f(z) + ‖z - x‖²/2, so nothing near it or far from it is less."""
-    random = np.random.default_rng(7)
-    here = bench.probe(name)
-    moving = here.atom.params[0].name
-
-    def cost(point, centre) -> float:
-        return float(bench.step * np.sum(here({**centre, moving: point})) + np.sum((point - centre[moving]) ** 2) / 2)
-
-    for scale in (1e-3, 0.1, 1.0):
-        centre = bench.sample(name, random)
-        best = np.asarray(here(centre, "prox"))
-        others = [best + scale * random.normal(size=best.shape) for _ in range(20)]
-        assert cost(best, centre) <= min(cost(other, centre) for other in others) + 1e-12

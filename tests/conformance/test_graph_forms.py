@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import cvxpy as cp
@@ -17,6 +17,7 @@ import pytest
 from karush.compiler.library import load_library
 from karush.dsl import ast
 from karush.stdlib.lattice import Curvature
+from karush.stdlib.primitives.table import PRIMITIVES
 
 SIZE = 3
 LIBRARY = load_library()
@@ -30,13 +31,24 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "^": operator.pow,
 }
 
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {"<=": operator.le, "==": operator.eq, "<": operator.lt}
+
 CALLS: dict[str, Callable[..., Any]] = {
     "sum": cp.sum,
     "trace": cp.trace,
     "vec": lambda x: cp.vec(x, order="C"),
+    "diag": cp.diag,
     "eye": np.eye,
     "concat": lambda *parts: (cp.hstack if parts[0].ndim == 1 else cp.vstack)(parts),
 }
+
+
+def primitive_of(name: str) -> Callable[..., Any]:
+    """An atom of numbers that a graph applies to what is constant in it."""
+    atom = LIBRARY.atom(name)
+    assert atom is not None and atom.primitive is not None
+    function = PRIMITIVES[atom.primitive]
+    return lambda *arguments: np.asarray(function(*arguments))
 
 
 class Reader:
@@ -66,7 +78,8 @@ class Reader:
                 items = [self.value(item) for item in node.items]
                 return cp.hstack(items) if np.ndim(items[0]) == 0 else cp.vstack(items)
             case ast.Call(function=ast.Name()):
-                return CALLS[node.function.id](*(self.value(a.value) for a in node.arguments))
+                known = CALLS.get(node.function.id) or primitive_of(node.function.id)
+                return known(*(self.value(a.value) for a in node.arguments))
         raise AssertionError(f"graphs do not use {type(node).__name__}")
 
     def index(self, node: ast.Expr | ast.Slice) -> Any:
@@ -83,11 +96,18 @@ class Reader:
     def constraint(self, node: ast.Constraint) -> list[cp.Constraint]:
         if node.clause is None:
             return self.row(node.relation)
-        (binder,) = node.clause.binders
+        binders, condition = node.clause.binders, node.clause.condition
         found = []
-        for i in self.range(binder.domain):
-            found += Reader({**self.names, binder.name: i}).row(node.relation)
+        for place in product(*(self.range(binder.domain) for binder in binders)):
+            here = Reader({**self.names, **{b.name: i for b, i in zip(binders, place, strict=True)}})
+            if condition is None or here.holds(condition):
+                found += here.row(node.relation)
         return found
+
+    def holds(self, condition: ast.Expr) -> bool:
+        assert isinstance(condition, ast.Compare)
+        left, right = (self.value(operand) for operand in condition.operands)
+        return bool(COMPARISONS[condition.operators[0]](left, right))
 
     def range(self, node: ast.Expr | None) -> range:
         if isinstance(node, ast.Call):
@@ -99,13 +119,16 @@ class Reader:
             return self.member(self.value(relation.value), relation.set)
         assert isinstance(relation, ast.Compare)
         values = [self.value(operand) for operand in relation.operands]
-        return [a <= b for a, b in pairwise(values)]
+        compare = [COMPARISONS[o] for o in relation.operators]
+        return [c(a, b) for c, (a, b) in zip(compare, pairwise(values), strict=True)]
 
     def member(self, value: Any, node: ast.Expr) -> list[cp.Constraint]:
         name = node.function.id if isinstance(node, ast.Call) else node.id
         match name:
             case "nonneg":
                 return [value >= 0]
+            case "nonpos":
+                return [value <= 0]
             case "soc":
                 return [cp.SOC(value[0], value[1:])]
             case "exp_cone":

@@ -52,6 +52,7 @@ CLASSES = {
         "maximize geo_mean(x)",
         "minimize c @ x\nsubject to\n  huber(t) <= 1",
         "minimize inv_pos(t)",
+        "minimize norm(x, 3)",
     ],
     "EXP": ["minimize sum(exp(x))", "maximize sum(entropy(x))", "minimize logsumexp(x) + norm2(x)", "minimize -log(t)"],
     "NLP": [
@@ -60,7 +61,6 @@ CLASSES = {
         "maximize t^2",
         "minimize c @ x\nsubject to\n  t^2 == 1",
         "minimize c @ x\nsubject to\n  sumsq(x) >= 1",
-        "minimize norm(x, 3)",
         "minimize k * t^2",
     ],
 }

@@ -117,7 +117,7 @@ REDUCED = {
     "quad_over_lin(x, a)": (2, set()),
     "quad_over_lin(x, v)": (1, {"SOCP"}),
     "sum_largest(x, 2) - min(y)": (1, set()),
-    "norm(x, 3)": (1, {"NLP"}),
+    "norm(x, 3)": (1, {"SOCP"}),
     "t * v": (1, {"NLP"}),
 }
 

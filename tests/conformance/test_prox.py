@@ -1,0 +1,99 @@
+"""Every proximal map of the library. An atom that declares one is tested without edits here.
+
+p = prox(v) minimises step f(z) + ‖z - v‖²/2 over z just where (v - p)/step is a subgradient of f at p:
+f(z) >= f(p) + ⟨(v - p)/step, z - p⟩ for all z. Of a concave atom f is its negative.
+"""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from karush.compiler.library import load_library
+from karush.stdlib.lattice import Curvature
+
+LIBRARY = load_library()
+PROXIMAL = [n for n in sorted(LIBRARY.atom_names()) if (a := LIBRARY.atom(n)) is not None and a.prox is not None]
+STEPS = (0.05, 0.7, 20.0)
+
+
+def convex_part(here, arguments):
+    """The convex function of one argument, by entries where the atom is elementwise, and the argument's name."""
+    name = here.atom.proximal
+    sign = 1 if here.atom.curvature_in(frozenset({name})).is_convex else -1
+    return name, lambda point: sign * np.asarray(here({**arguments, name: point}))
+
+
+def start(bench, name: str, random: np.random.Generator, scale: float):
+    """Arguments to take the map at: it is defined everywhere, also where the atom is not."""
+    arguments = bench.sample(name, random)
+    moving = bench.probe(name).atom.proximal
+    arguments[moving] = scale * random.normal(size=arguments[moving].shape)
+    return arguments
+
+
+def test_there_are_proximal_maps() -> None:
+    assert {"norm1", "norm2", "max", "log", "quad"} <= set(PROXIMAL)
+
+
+@pytest.mark.parametrize("name", PROXIMAL)
+def test_prox_has_an_argument_in_which_the_atom_is_curved(name: str) -> None:
+    atom = LIBRARY.atom(name)
+    assert atom is not None and atom.proximal is not None
+    assert atom.curvature_in(frozenset({atom.proximal})) in (Curvature.CONVEX, Curvature.CONCAVE)
+
+
+@pytest.mark.parametrize("name", PROXIMAL)
+def test_the_step_to_the_proximal_point_is_a_subgradient(bench, name: str) -> None:
+    random = np.random.default_rng(7)
+    here = bench.probe(name)
+    for step in STEPS:
+        for scale in (0.0, 0.5, 4.0):
+            arguments = start(bench, name, random, scale)
+            moving, function = convex_part(here, arguments)
+            best = np.asarray(here.prox(arguments, step))
+            assert best.shape == arguments[moving].shape
+            least = function(best)
+            assert np.all(np.isfinite(least))
+            slope = (arguments[moving] - best) / step
+            for distance in (1e-3, 0.1, 1.0, 10.0):
+                for _ in range(5):
+                    other = best + distance * random.normal(size=best.shape)
+                    gain = slope * (other - best)
+                    bound = least + (gain if least.shape == best.shape else np.sum(gain))
+                    value = function(other)
+                    assert np.all(np.isnan(value) | (value >= bound - 1e-9 * (1 + np.abs(bound))))
+
+
+@pytest.mark.parametrize("name", PROXIMAL)
+def test_derivative_of_the_proximal_map(bench, name: str) -> None:
+    """Finite everywhere, the same in both modes, symmetric and between 0 and 1 as that of every proximal map."""
+    random = np.random.default_rng(8)
+    here = bench.probe(name)
+    moving = here.atom.proximal
+    for scale in (0.0, 2.0):
+        arguments = start(bench, name, random, scale)
+
+        def prox(point, arguments=arguments):
+            return here.prox({**arguments, moving: point}, 0.7).ravel()
+
+        at = np.asarray(arguments[moving])
+        forward = np.asarray(jax.jacfwd(prox)(at)).reshape(at.size, at.size)
+        reverse = np.asarray(jax.jacrev(prox)(at)).reshape(at.size, at.size)
+        assert np.all(np.isfinite(forward))
+        np.testing.assert_allclose(forward, reverse, atol=1e-12)
+        np.testing.assert_allclose(forward, forward.T, atol=1e-9)
+        spectrum = np.linalg.eigvalsh((forward + forward.T) / 2)
+        assert spectrum[0] >= -1e-9 and spectrum[-1] <= 1 + 1e-9
+        if scale:
+            numeric = differences(prox, at)
+            np.testing.assert_allclose(forward, numeric, atol=1e-6)
+
+
+def differences(function, at: np.ndarray, step: float = 1e-6) -> np.ndarray:
+    columns = []
+    for k in range(at.size):
+        move = step * np.eye(at.size)[k].reshape(at.shape)
+        columns.append((np.asarray(function(at + move)) - np.asarray(function(at - move))) / (2 * step))
+    return np.stack(columns, axis=1)
