@@ -34,6 +34,9 @@ CURVATURE = (
         "a requirement is not met",
         "`--require convex,smooth,conservative` asks for properties that must be shown before anything runs.",
         "Rewrite what the message quotes, or drop the requirement.",
+        "param p\nvar x\nminimize x^2 + abs(x - p)\n",
+        "param p\nvar x\nminimize x^2 + (x - p)^2\n",
+        command="check --require smooth",
     ),
 )
 
@@ -161,6 +164,11 @@ DERIVATIVES = (
         "A param that is an integer, an index or a truth value does not move by small steps, so nothing"
         " has a derivative in it.",
         "Leave it out of `--wrt`, or declare it as a real number.",
+        "param a, k in int\nlet y = k * a\n",
+        "param a, k\nlet y = k * a\n",
+        data='{"a": 1, "k": 2}',
+        mended_data='{"a": 1, "k": 2}',
+        command="grad -d data.json --of y --wrt k",
     ),
     Code(
         "W0705",
@@ -189,12 +197,22 @@ RUN_TIME = (
         "No point satisfies all constraints. The certificate is a combination of rows that contradict "
         "each other, and it has been checked.",
         "Relax one of the rows in the conflict; the message says which, and the least amount.",
+        "param need\nvar x in box(0, 1)\nminimize x\nsubject to\n  enough: x >= need\n",
+        "param need\nvar x in box(0, 1)\nminimize x\nsubject to\n  enough: x >= need\n",
+        data='{"need": 2}',
+        mended_data='{"need": 0.5}',
+        command="run -d data.json",
     ),
     Code(
         "R0702",
         "unbounded",
         "The objective can be improved without end along the direction in the certificate, which has been checked.",
         "A bound or a constraint is missing, or the sense of the objective is turned round.",
+        "param c\nvar x\nminimize c * x\n",
+        "param c\nvar x in nonneg\nminimize c * x\n",
+        data='{"c": 1}',
+        mended_data='{"c": 1}',
+        command="run -d data.json",
     ),
     Code(
         "R0703",
@@ -202,6 +220,12 @@ RUN_TIME = (
         "The solver reached its number of iterations or its time before the residuals were small "
         "enough. The values are the best it had.",
         "Scale the data to similar sizes, raise `--set max_iter=…`, or loosen `--set tol=…`.",
+        "dim n\nparam c[n]\nvar x[n] in box(0, 1)\nminimize sumsq(x - c)\nsubject to\n  sum(x) == 1\n",
+        "dim n\nparam c[n]\nvar x[n] in box(0, 1)\nminimize sumsq(x - c)\nsubject to\n  sum(x) == 1\n",
+        data='{"c": [0.2, 0.9, 2]}',
+        mended_data='{"c": [0.2, 0.9, 2]}',
+        command="run -d data.json --set max_iter=1",
+        mended_command="run -d data.json",
     ),
     Code(
         "R0704",
@@ -215,6 +239,11 @@ RUN_TIME = (
         "The solution is not determined by its conditions at this point, as on a solution set that is "
         "an edge or a face; moving the params moves it in more than one way, or not at all.",
         "Ask for the objective, whose derivative exists; or add a small strongly convex term.",
+        "param c\nvar x[2] in nonneg\nminimize c * sum(x)\nsubject to\n  cover: sum(x) >= 1\n",
+        "param c\nvar x[2] in nonneg\nminimize c * sum(x) + sumsq(x)\nsubject to\n  cover: sum(x) >= 1\n",
+        data='{"c": 1}',
+        mended_data='{"c": 1}',
+        command="grad -d data.json --of x",
     ),
     Code(
         "R0802",
@@ -223,6 +252,11 @@ RUN_TIME = (
         "they hold, on the other they do not, and the derivatives differ. One element of the "
         "conservative derivative was returned.",
         "One-sided values: `karush grad --side left`. A smoother path: `using ipm(mu_final = 1e-4)`.",
+        "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
+        "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
+        data='{"p": 0}',
+        mended_data='{"p": 0.5}',
+        command="grad -d data.json --of x",
     ),
     Code(
         "R0803",

@@ -17,7 +17,7 @@ from karush.cli.options import Existing, Verb, Words
 from karush.cli.session import analyse_file, colours, has_errors, usage
 from karush.compiler.analyse import MOST_FINDINGS, Analysis
 from karush.compiler.facts.requirements import REQUIREMENTS, unmet
-from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.diagnostics import Diagnostic, Severity
 from karush.dsl.render import Format, render, to_record
 
 
@@ -98,8 +98,9 @@ def check_file(file: str, data: Sequence[str], require: Sequence[str]) -> Outcom
     findings = list(analysis.diagnostics)
     if analysis.model is None or analysis.facts is None:
         return Outcome(file, "", findings, is_good=not has_errors(findings))
-    for requirement in require:
-        findings += unmet(requirement, analysis.model, analysis.facts)
+    refused = [finding for requirement in require for finding in unmet(requirement, analysis.model, analysis.facts)]
+    places = {finding.labels[0].span for finding in refused}
+    findings = [f for f in findings if f.severity is Severity.ERROR or f.labels[0].span not in places] + refused
     if data and not has_errors(findings):
         findings += check_data(analysis, data)
     findings.sort(key=lambda finding: finding.labels[0].span.start if finding.labels else 0)

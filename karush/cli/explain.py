@@ -45,10 +45,23 @@ def page(code: str) -> str:
 def show_page(entry: Code) -> str:
     """A page as text."""
     lines = [f"{entry.code}: {entry.title}", "", entry.why, "", f"Instead: {entry.repair}"]
-    for title, text in (("For example", entry.trigger), ("Mended", entry.mended)):
+    shown = [("For example", entry.trigger, entry.data), ("Mended", entry.mended, entry.mended_data)]
+    for title, text, data in shown:
         if text is not None:
             lines += ["", f"{title}:", *(f"    {line}" for line in text.rstrip().splitlines())]
+        if data is not None:
+            lines += ["  with data.json:", f"    {data}"]
+    if entry.command != "check":
+        lines += ["", f"Found by: {spelled(entry.command)}"]
+    if entry.mended_command is not None:
+        lines.append(f"Mended by: {spelled(entry.mended_command)}")
     return "\n".join(lines) + "\n"
+
+
+def spelled(command: str) -> str:
+    """A verb and its options, with the file between them."""
+    verb, _, options = command.partition(" ")
+    return f"karush {verb} model.opt {options}"
 
 
 def explain_file(analysis: Analysis) -> str:
