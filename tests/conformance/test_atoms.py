@@ -187,3 +187,21 @@ def test_declared_rule_is_the_derivative(bench, name: str, argument: str) -> Non
         stated = here(arguments, f"rule_{argument}")
         computed = jax.grad(lambda v, a=arguments: jnp.sum(here({**a, argument: v})))(jnp.asarray(arguments[argument]))
         np.testing.assert_allclose(jnp.broadcast_to(stated, computed.shape), computed, rtol=1e-9, atol=1e-9)
+
+
+# ---------------------------------------------------------------- programs
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+@pytest.mark.parametrize("name", [n for n in ATOMS if n in DIFFERENTIABLE])
+def test_value_and_gradient_are_exported_to_every_platform(bench, name: str) -> None:
+    here = bench.probe(name)
+    function, real = _of_real(here, bench.sample(name, np.random.default_rng(9)))
+
+    def total(arguments):
+        return jnp.sum(function(arguments))
+
+    for program in (total, jax.grad(total)):
+        text = jax.export.export(jax.jit(program), platforms=PLATFORMS)(real).mlir_module()
+        assert not [line for line in text.splitlines() if "custom_call" in line and "callback" in line]
