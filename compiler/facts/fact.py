@@ -83,12 +83,13 @@ class Facts(Mapping[Expr, Fact]):
 
     def because(self, dependence: Dependence) -> str:
         """``, for gamma in pos (line 4)``: the sets of the params and vars that occur."""
-        declared: list[Param | Var] = [*self.model.params.values(), *self.model.vars.values()]
-        names = dependence.params | dependence.vars
+        params, vars = self.model.params, self.model.vars
+        declared: list[Param | Var] = [params[name] for name in dependence.params if name in params]
+        declared += [vars[name] for name in dependence.vars if name in vars]
         said = [
             f"{item.name} in {show_set(item.set)} (line {item.span.line})"
-            for item in declared
-            if item.name in names and item.set is not None and item.set.name != "free"
+            for item in sorted(declared, key=lambda item: (isinstance(item, Var), item.span.start))
+            if item.set is not None and item.set.name != "free"
         ]
         return f", for {', '.join(said)}" if said else ""
 

@@ -6,7 +6,7 @@ scopes around it: an inner model sees no lets, vars and labels of the file, a fn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -128,6 +128,46 @@ HIDDEN_IN_MODEL = frozenset({"let", "var"})
 HIDDEN_IN_FN = frozenset({"var"})
 
 
+class Names(dict[str, Symbol]):
+    """Names with their symbols, each with its rank in the order of declaration."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ranks: dict[str, int] = {}
+
+    def __setitem__(self, name: str, symbol: Symbol) -> None:
+        self.ranks.setdefault(name, len(self.ranks))
+        super().__setitem__(name, symbol)
+
+    def so_far(self) -> NamesBefore:
+        """The names declared up to now, also when more have come; nothing is copied."""
+        return NamesBefore(self)
+
+
+class NamesBefore(MutableMapping[str, Symbol]):
+    """The first names of a scope: what a fn sees, which is declared between others."""
+
+    def __init__(self, names: Names) -> None:
+        self.all, self.count = names, len(names.ranks)
+
+    def __getitem__(self, name: str) -> Symbol:
+        if self.all.ranks.get(name, self.count) >= self.count:
+            raise KeyError(name)
+        return self.all[name]
+
+    def __setitem__(self, name: str, symbol: Symbol) -> None:
+        raise TypeError("what was declared before does not change")
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("what was declared before does not change")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, rank in self.all.ranks.items() if rank < self.count)
+
+    def __len__(self) -> int:
+        return self.count
+
+
 @dataclass
 class Scope:
     """Names declared at one level. ``hides`` names the kinds of outer symbols that are out of sight here.
@@ -138,8 +178,8 @@ class Scope:
     parent: Scope | None
     kind: str = "file"
     hides: frozenset[str] = frozenset()
-    names: dict[str, Symbol] = field(default_factory=dict)
-    later: dict[str, Span] = field(default_factory=dict)
+    names: MutableMapping[str, Symbol] = field(default_factory=Names)
+    later: MutableMapping[str, Span] = field(default_factory=dict)
 
     def levels(self) -> Iterator[Scope]:
         """This scope and those around it, from the inside out."""
@@ -147,6 +187,11 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
+
+    def snapshot(self) -> Scope:
+        """This scope as it is now, also when more names have been declared in it."""
+        names = self.names.so_far() if isinstance(self.names, Names) else self.names
+        return Scope(self.parent, self.kind, self.hides, names, self.later)
 
     def find(self, name: str) -> tuple[Symbol | None, Scope | None]:
         """The symbol of a name in sight. Where one is found but out of sight: None and the scope that hides it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+
 from karush.compiler.messages import form_messages, index_messages, name_messages, shape_messages
 from karush.compiler.model import (
     Complementarity,
@@ -18,7 +20,7 @@ from karush.compiler.model import (
 )
 from karush.compiler.names.context import Context
 from karush.compiler.names.labels import LabelInfo, label_of, label_of_var
-from karush.compiler.names.symbols import DimSymbol, FnSymbol, Poison, RecordSymbol, Scope, ValueSymbol
+from karush.compiler.names.symbols import DimSymbol, FnSymbol, Poison, RecordSymbol, ValueSymbol
 from karush.compiler.resolving.arguments import index_size
 from karush.compiler.resolving.constraints import resolve_constraint
 from karush.compiler.resolving.dimensions import find_shape, find_size
@@ -163,8 +165,8 @@ def fn(draft: Draft, node: ast.Fn) -> None:
     if not any(isinstance(s, ast.Return) for s in node.body):
         draft.poison(node.name, node.name_span)
         return
-    snapshot = Scope(context.scope.parent, context.scope.kind, context.scope.hides, dict(context.scope.names))
-    snapshot.later = {**context.scope.later, node.name: node.name_span}
+    snapshot = context.scope.snapshot()
+    snapshot.later = ChainMap({node.name: node.name_span}, snapshot.later)
     symbol = FnSymbol(node.name, node.name_span, node, snapshot)
     if draft.declare(symbol, node.name_span):
         draft.fns.append(symbol)
