@@ -22,7 +22,8 @@ class SetFacts:
     far as it does not depend on the arguments; ``elementwise`` says that membership is membership of every entry in an
     interval. ``matrix`` marks sets of square matrices. ``rows`` says that ``e in S`` is linear equations and
     inequalities; ``problem_class`` is the class of problem that a constraint to it makes. ``available`` says whether a
-    var or an expression can be constrained to it now; a param can be in any set.
+    var or an expression can be constrained to it now; a param can be in any set. ``projection`` names the map to the
+    nearest element (solvers/projections), which every closed convex set has.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SetFacts:
     rows: bool = True
     problem_class: str = "LP"
     available: bool = True
+    projection: str | None = None
     doc: str | None = None
     declaration: Any = field(default=None, repr=False)
 
@@ -46,15 +48,15 @@ class SetFacts:
         return replace(self, params=params, doc=doc, declaration=declaration)
 
 
-def _interval(name: str, enclosure: Interval) -> SetFacts:
-    return SetFacts(name, enclosure=enclosure, elementwise=True)
+def _interval(name: str, enclosure: Interval, projection: str | None = None) -> SetFacts:
+    return SetFacts(name, enclosure=enclosure, elementwise=True, projection=projection)
 
 
-def _cone(name: str, problem_class: str, enclosure: Interval = FREE) -> SetFacts:
-    return SetFacts(name, enclosure=enclosure, rows=False, problem_class=problem_class, available=False)
+def _cone(name: str, problem_class: str, projection: str) -> SetFacts:
+    return SetFacts(name, rows=False, problem_class=problem_class, available=False, projection=projection)
 
 
-def _matrices(name: str, semidefinite: bool, definite: bool) -> SetFacts:
+def _matrices(name: str, semidefinite: bool, definite: bool, projection: str | None) -> SetFacts:
     return SetFacts(
         name,
         matrix=True,
@@ -64,6 +66,7 @@ def _matrices(name: str, semidefinite: bool, definite: bool) -> SetFacts:
         rows=not semidefinite,
         problem_class="SDP" if semidefinite else "LP",
         available=not semidefinite,
+        projection=projection,
     )
 
 
@@ -74,25 +77,25 @@ def _integers(name: str, enclosure: Interval) -> SetFacts:
 SET_FACTS: Mapping[str, SetFacts] = {
     facts.name: facts
     for facts in (
-        _interval("free", FREE),
-        _interval("nonneg", NONNEGATIVE),
-        _interval("nonpos", NONPOSITIVE),
+        _interval("free", FREE, "whole"),
+        _interval("nonneg", NONNEGATIVE, "nonnegative"),
+        _interval("nonpos", NONPOSITIVE, "nonpositive"),
         _interval("pos", POSITIVE),
         _interval("neg", NEGATIVE),
-        _interval("box", FREE),
+        _interval("box", FREE, "box"),
         _integers("int", FREE),
         _integers("bool", UNIT),
         _integers("index", NONNEGATIVE),
-        SetFacts("simplex", enclosure=UNIT),
-        SetFacts("l1_ball"),
-        SetFacts("linf_ball"),
-        _cone("ball", "SOCP"),
-        _cone("soc", "SOCP"),
-        _cone("exp_cone", "EXP"),
-        _cone("pow_cone", "SOCP"),
-        _matrices("sym", semidefinite=False, definite=False),
-        _matrices("psd", semidefinite=True, definite=False),
-        _matrices("pd", semidefinite=True, definite=True),
+        SetFacts("simplex", enclosure=UNIT, projection="simplex"),
+        SetFacts("l1_ball", projection="l1_ball"),
+        SetFacts("linf_ball", projection="linf_ball"),
+        _cone("ball", "SOCP", "l2_ball"),
+        _cone("soc", "SOCP", "second_order"),
+        _cone("exp_cone", "EXP", "exponential"),
+        _cone("pow_cone", "SOCP", "power"),
+        _matrices("sym", semidefinite=False, definite=False, projection="symmetric"),
+        _matrices("psd", semidefinite=True, definite=False, projection="semidefinite"),
+        _matrices("pd", semidefinite=True, definite=True, projection=None),
     )
 }
 """Facts of the library's sets, by name."""
