@@ -20,7 +20,7 @@ from karush.compiler.model import Model
 from karush.compiler.resolving.options import solver_fit
 from karush.compiler.resolving.resolve import extend_library, resolve
 from karush.dsl import ast
-from karush.dsl.diagnostics import Diagnostic, Severity
+from karush.dsl.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from karush.dsl.parse import parse
 from karush.dsl.reuse import Statements
 from karush.dsl.source import Source
@@ -72,10 +72,6 @@ def analyse(source: Source, root: Path | None = None, earlier: Statements | None
 def analyse_text(text: str, name: str = "<string>") -> Analysis:
     """``analyse`` of a text that is no file."""
     return analyse(Source(name, text))
-
-
-MOST_FINDINGS = 20
-"""How many findings are told at once: beyond these a text is mended better by asking again."""
 
 
 def in_order(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -7,6 +7,9 @@ from enum import Enum
 
 from karush.dsl.source import Span
 
+MOST_FINDINGS = 20
+"""How many findings are told at once: beyond these a text is mended better by asking again."""
+
 
 class Severity(Enum):
     """How bad a finding is; only an error stops the work."""

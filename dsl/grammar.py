@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
-import os
-import stat
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,8 @@ import lark
 from lark import Lark
 from lark.grammar import Rule
 from lark.lexer import TerminalDef
+
+from karush.dsl.cache import private_cache, read_record, write_record
 
 _OPTIONS: dict[str, Any] = {"parser": "lalr", "lexer": "basic", "propagate_positions": True}
 
@@ -55,36 +53,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(f"{lark.__version__}\n{_OPTIONS}\n{text}".encode()).hexdigest()[:32]
 
 
-def private_cache() -> Path | None:
-    """A directory of the user's own, mode 0700, or None where there is none and none can be made."""
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    directory = Path(root) / "karush"
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.lstat()
-    except (OSError, ValueError):
-        return None
-    if not stat.S_ISDIR(found.st_mode) or not _is_private(found):
-        return None
-    return directory if directory.is_absolute() else None
-
-
-def _is_private(found: os.stat_result) -> bool:
-    """Whether a file belongs to this user alone (Windows keeps a user's profile private by itself)."""
-    if os.name != "posix":
-        return True
-    return found.st_uid == os.getuid() and not found.st_mode & 0o077
-
-
 def read_table(path: Path) -> Lark | None:
     """The parser kept at a path, or None where there is none that can be used."""
+    table = read_record(path, _with_integer_keys)
     try:
-        with path.open(encoding="utf-8") as file:
-            if not _is_private(os.fstat(file.fileno())):
-                return None
-            table = json.load(file, object_hook=_with_integer_keys)
-        return Lark.load(table)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError):
+        return None if table is None else Lark.load(table)
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError):
         return None
 
 
@@ -94,15 +68,6 @@ def _with_integer_keys(record: dict[str, Any]) -> dict[str | int, Any]:
 
 
 def write_table(path: Path, parser: Lark) -> None:
-    """Keep a parser; a reader sees all of it or nothing, also with several processes at once."""
+    """Keep a parser."""
     data, memo = parser.memo_serialize([TerminalDef, Rule])
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"data": data, "memo": memo}, file)
-        os.replace(temporary, path)
-    except (OSError, TypeError, ValueError):
-        os.unlink(temporary)
+    write_record(path, {"data": data, "memo": memo})

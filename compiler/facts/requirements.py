@@ -12,8 +12,6 @@ from karush.compiler.model import Expr, Model
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.stdlib.lattice import Curvature, Smoothness
 
-REQUIREMENTS = ("convex", "smooth", "conservative")
-
 _ROUGH = {
     Smoothness.NONSMOOTH: "has a kink, at which its derivative jumps",
     Smoothness.SINGULAR: "has a slope without bound at an end of its domain",

@@ -13,12 +13,15 @@ import click
 
 from karush import __version__
 from karush.cli.exits import DONE, WRONG
+from karush.cli.kept import Kept, recall
 from karush.cli.options import Existing, Verb, Words
-from karush.cli.session import analyse_file, colours, has_errors, usage
-from karush.compiler.analyse import MOST_FINDINGS, Analysis
-from karush.compiler.facts.requirements import REQUIREMENTS, unmet
-from karush.dsl.diagnostics import Diagnostic, Severity
+from karush.cli.telling import colours, has_errors, model_path
+from karush.dsl.diagnostics import MOST_FINDINGS, Diagnostic
+from karush.dsl.files import read_source
 from karush.dsl.render import Format, render, to_record
+from karush.dsl.source import Source
+
+REQUIREMENTS = ("convex", "smooth", "conservative")
 
 
 @dataclass(frozen=True)
@@ -91,43 +94,19 @@ def record(outcomes: Sequence[Outcome], left_out: int) -> dict[str, Any]:
 
 
 def check_file(file: str, data: Sequence[str], require: Sequence[str]) -> Outcome:
-    """What a file is, in a few words, and the findings about it."""
-    analysis = analyse_file(file)
-    if isinstance(analysis, Diagnostic):
-        return Outcome(file, "", [analysis], is_good=False)
-    findings = list(analysis.diagnostics)
-    if analysis.model is None or analysis.facts is None:
-        return Outcome(file, "", findings, is_good=not has_errors(findings))
-    refused = [finding for requirement in require for finding in unmet(requirement, analysis.model, analysis.facts)]
-    places = {finding.labels[0].span for finding in refused}
-    findings = [f for f in findings if f.severity is Severity.ERROR or f.labels[0].span not in places] + refused
-    if data and not has_errors(findings):
-        findings += check_data(analysis, data)
-    findings.sort(key=lambda finding: finding.labels[0].span.start if finding.labels else 0)
-    return Outcome(file, summary_of(analysis), findings, is_good=not has_errors(findings))
+    """What a file is, in a few words, and the findings about it. An unchanged file is not parsed again."""
+    source = read_source(model_path(file))
+    if isinstance(source, Diagnostic):
+        return Outcome(file, "", [source], is_good=False)
+    summary, findings = (None if data or require else recall(source)) or analysed(source, data, require)
+    return Outcome(file, summary, findings, is_good=not has_errors(findings))
 
 
-def summary_of(analysis: Analysis) -> str:
-    """``QP, convex``."""
-    kind = analysis.classification
-    if kind is None:
-        return ""
-    convex = {True: ", convex", False: ", not convex", None: ""}[kind.convex]
-    return f"{kind.problem_class}{convex}"
-
-
-def check_data(analysis: Analysis, data: Sequence[str]) -> list[Diagnostic]:
-    """The findings about data; what reads them is imported only here."""
-    files = importlib.import_module("karush.data.files")
-    bind = importlib.import_module("karush.data.bind").bind
-    reading = importlib.import_module("karush.data.given").Reading()
-    for option in data:
-        slip = files.unusable(option)
-        if slip is not None:
-            raise usage(slip)
-        reading += files.read_data(option)
-    bound = bind(analysis.model, reading)
-    return bound if isinstance(bound, list) else []
+def analysed(source: Source, data: Sequence[str], require: Sequence[str]) -> Kept:
+    """What a text is and what is found of it; what looks into it is imported only here."""
+    checking = importlib.import_module("karush.cli.checking")
+    found: Kept = checking.analysed(source, data, require)
+    return found
 
 
 COMMANDS = {"check": check}

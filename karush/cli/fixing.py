@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from karush.cli.session import model_path, usage
+from karush.cli.telling import model_path, usage
 from karush.compiler.analyse import analyse
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.files import read_source

@@ -9,7 +9,7 @@ import click
 
 from karush.cli.exits import DONE, WRONG
 from karush.cli.options import Existing, Verb
-from karush.cli.session import model_path, tell, usage
+from karush.cli.telling import model_path, tell, usage
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.files import read_source
 from karush.dsl.format import format_source

@@ -2,8 +2,8 @@
 
 import pytest
 
-from karush.compiler.analyse import MOST_FINDINGS, analyse_text
-from karush.dsl.diagnostics import Severity
+from karush.compiler.analyse import analyse_text
+from karush.dsl.diagnostics import MOST_FINDINGS, Severity
 
 LP = "param c, k in int\nvar x in box(0, 5)\nminimize (1 + c^2) * x\nsubject to\n  x >= 1\n"
 

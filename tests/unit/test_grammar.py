@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from karush.dsl import grammar
+from karush.dsl.cache import private_cache
 from karush.dsl.tokens import KEYWORDS, STATEMENT_WORDS
 
 
@@ -53,7 +54,7 @@ def test_a_table_that_others_could_have_written_is_not_read(cache: Path) -> None
     path.chmod(0o666)
     assert grammar.read_table(path) is None
     cache.chmod(0o777)
-    assert grammar.private_cache() is None
+    assert private_cache() is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"data": {}, "memo": {}}', '{"data": 1', "\x80"])
@@ -70,14 +71,14 @@ def test_a_home_that_cannot_be_written_is_no_trouble(tmp_path: Path, monkeypatch
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    assert grammar.private_cache() is None
+    assert private_cache() is None
     assert load().parse("dim n").data == "dim"
 
 
 def test_a_link_in_the_place_of_the_cache_is_not_followed(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     os.symlink(tmp_path / "elsewhere", cache)
-    assert grammar.private_cache() is None
+    assert private_cache() is None
 
 
 def test_nothing_is_left_behind_when_a_table_is_written(cache: Path) -> None:
