@@ -63,9 +63,10 @@ def footer(record: Mapping[str, Any]) -> Iterable[str]:
         )
     if solver:
         worst = max((r for r in solver["residuals"].values() if r is not None), default=0.0)
+        compiled = f" after {solver['compile_s']:.2g} s of compiling" if "compile_s" in solver else ""
         yield (
             f"{solver['name']}, {solver['iterations']} iterations, residuals <= {worst:.1e}, "
-            f"{solver['solve_s']:.3g} s after {solver['compile_s']:.2g} s of compiling"
+            f"{solver['solve_s']:.3g} s{compiled}"
         )
     if record.get("conflict"):
         yield f"conflict: {', '.join(record['conflict'])}"
