@@ -17,6 +17,7 @@ from karush.compiler.facts.fact import Facts
 from karush.compiler.facts.infer import derive_facts
 from karush.compiler.library import Library, load_library
 from karush.compiler.model import Model
+from karush.compiler.reductions.declared import slips_of_declarations
 from karush.compiler.resolving.options import solver_fit
 from karush.compiler.resolving.resolve import extend_library, resolve
 from karush.dsl import ast
@@ -57,7 +58,7 @@ def analyse(source: Source, root: Path | None = None, earlier: Statements | None
     base = load_library()
     library = extend_library(module, base)
     model, unresolved = resolve(module, base, complete=not unread, root=root)
-    findings = [*unread, *unresolved]
+    findings = [*unread, *unresolved, *(slips_of_declarations(library) if model is not None else ())]
     if model is None or any(d.severity is Severity.ERROR for d in findings):
         return Analysis(module, library, None, None, None, in_order(findings))
     facts = derive_facts(model, library)

@@ -27,3 +27,28 @@ def not_elementwise(span: Span, atom: ast.AtomDeclaration) -> Diagnostic:
     fix = f"give the arguments that are arrays their sizes: `atom {atom.name}({atom.header[0].name}[n]{more})`"
     message = f"`{atom.name}({header})` has no sizes, so it is taken entry by entry; its value is not"
     return error("E0310", message, (label,), fix)
+
+
+def graph_without_objective(clause: ast.AtomGraph) -> Diagnostic:
+    """E0113."""
+    fix = "add `minimize …` (of a concave atom `maximize …`): its optimal value is the atom"
+    return error("E0113", "the graph has no objective", (Label(clause.span),), fix)
+
+
+def graph_shape(objective: ast.Objective, value: Expr) -> Diagnostic:
+    """E0301: an objective that is an array."""
+    label = Label(objective.value.span, f"{show_shape(value.shape)}, where a number is wanted")
+    return error("E0301", "the objective of a graph is one number", (label,), "sum it: `sum(…)`")
+
+
+def prox_without_argument(clause: ast.AtomProx) -> Diagnostic:
+    """E0113."""
+    fix = "add `convex in x` or `concave in x`: the map is taken in the first name there"
+    return error("E0113", "nothing says in which argument this is the proximal map", (Label(clause.span),), fix)
+
+
+def prox_shape(clause: ast.AtomProx, name: str, point: Expr, argument: Expr) -> Diagnostic:
+    """E0301: a proximal point of another shape than the argument."""
+    label = Label(point.span, f"{show_shape(point.shape)}, where {show_shape(argument.shape)} is wanted")
+    fix = "give it an entry for every entry of the argument"
+    return error("E0301", f"the proximal map has another shape than `{name}`", (label,), fix)

@@ -7,6 +7,7 @@ sum(abs(x[i]) for i in n)                           under a clause: t gets an ax
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from karush.compiler.library import Library, load_library
@@ -38,6 +39,7 @@ from karush.compiler.resolving.expressions import resolve_expression
 from karush.compiler.resolving.records import resolve_record
 from karush.compiler.resolving.sets import resolve_set
 from karush.dsl import ast
+from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Span
 from karush.stdlib.atom import Atom
 from karush.stdlib.shape import SCALAR, Shape, Size
@@ -46,7 +48,15 @@ ZERO = Size.constant(0)
 
 
 class GraphError(Exception):
-    """A graph form that does not fit its atom's arguments: an internal error of the library."""
+    """A graph form or a proximal map that does not fit its atom's arguments: an internal error.
+
+    Those of a file's own atoms are tried at their declarations, and ``findings`` told where they stand.
+    """
+
+    def __init__(self, name: str, findings: Sequence[Diagnostic]):
+        said = "; ".join(finding.message for finding in findings) or "there is no objective"
+        super().__init__(f"{name}: {said}")
+        self.findings = tuple(findings)
 
 
 @dataclass(frozen=True)
@@ -76,14 +86,14 @@ def expand_graph(
     if entry_shape and _has_cones(atom):
         return _entry_by_entry(atom, arguments, binders, condition, prefix, library, entry_shape)
     if atom.graph is None:
-        raise GraphError(f"{atom.name} has no graph form")
+        raise GraphError(atom.name, ())
     context = bound_context(library or load_library(), atom, arguments, binders)
     session = context.session
     expansion = _Expansion(context, binders, condition, prefix, entry_shape, arguments[0].span)
     for statement in atom.graph:
         expansion.take(statement)
     if session.findings or expansion.value is None:
-        raise GraphError(f"{atom.name}: {_said(session)}")
+        raise GraphError(atom.name, session.findings)
     return GraphExpansion(tuple(expansion.vars), tuple(expansion.constraints), expansion.value, expansion.sense)
 
 
@@ -97,14 +107,10 @@ def bound_context(
     values = dict(zip((p.name for p in atom.params), arguments, strict=True))
     sizes = bind_sizes(context, atom.declaration, callee, values)
     if sizes is None:
-        raise GraphError(f"{atom.name}: {_said(session)}")
+        raise GraphError(atom.name, session.findings)
     inside = context.within(bound_scope(callee, values, sizes))
     trust_index_arguments(inside, callee, values)
     return inside
-
-
-def _said(session: Session) -> str:
-    return "; ".join(f.message for f in session.findings) or "the graph has no objective"
 
 
 def _entry_shape(atom: Atom, arguments: tuple[Expr, ...]) -> Shape:
