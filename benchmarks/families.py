@@ -248,6 +248,19 @@ def unbounded_quadratic(rng: Generator, lanes: int) -> Batch:
     return batch(q, P=across @ definite(rng, lanes) @ across, G=G, upper=upper)
 
 
+def unbounded_in_half(rng: Generator, lanes: int) -> Batch:
+    """Half of the variables have curvature of their own; the others, in three equations, have none and few bounds."""
+    x, half = rng.normal(size=(lanes, SIZE)), np.arange(SIZE) < SIZE // 2
+    P = definite(rng, lanes) * (half[:, None] & half)
+    A = rng.normal(size=(lanes, 3, SIZE)) * ~half
+    d = rng.normal(size=x.shape) * ~half
+    d = d - transposed(A, np.linalg.solve(A @ A.transpose(0, 2, 1), times(A, d)[:, :, None])[:, :, 0])
+    q = rng.normal(size=x.shape)
+    q = q * np.where(half, 1, -np.sign(np.sum(q * d, axis=1, keepdims=True)))
+    low = np.where((d > 0) & (rng.random(d.shape) < 0.5), x - rng.uniform(size=x.shape), -np.inf)
+    return batch(q, P=P, A=A, b=times(A, x), bound_lower=low)
+
+
 FAMILIES = (
     Family('draws "2019", n = m = 100', draws_2019(100, 100), definite=True, share=2.5, chunk=50),
     Family('draws "2019", n = m = 256', draws_2019(256, 256), definite=True, share=0.5, chunk=20),
@@ -268,5 +281,6 @@ FAMILIES = (
     Family("contradicting equations", contradicting_equations, "infeasible", definite=True),
     Family("infeasible linear programs", infeasible_linear, "infeasible"),
     Family("unbounded", unbounded_quadratic, "unbounded"),
+    Family("unbounded in half of the variables", unbounded_in_half, "unbounded"),
     Family("unbounded linear programs", unbounded_linear, "unbounded"),
 )
