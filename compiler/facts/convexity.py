@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from karush.compiler.facts.fact import Facts, text_of
-from karush.compiler.model import Apply, Expr, InSet, Model, Named, Objective, Reduce, Relation
+from karush.compiler.model import Apply, Constraint, Expr, InSet, Model, Named, Objective, Reduce, Relation
 from karush.dsl.diagnostics import Diagnostic, Fix, Label, Severity
 from karush.stdlib.lattice import Curvature
 
@@ -56,17 +56,22 @@ def offenders(model: Model, facts: Facts) -> list[Offender]:
 
 
 def _requirements(model: Model) -> Iterator[tuple[Expr, Curvature, str]]:
-    """(expression, what it must be, the rule in words)."""
-    if model.objective is not None:
-        wanted = _goal(model.objective)
-        yield model.objective.value, wanted, f"a term that is {model.objective.sense}d must be {wanted.value}"
-    for constraint in model.constraints:
-        match constraint:
-            case Relation():
-                yield from _relation(constraint)
-            case InSet():
-                wanted = INTERVALS_BELOW.get(constraint.set.name, EITHER)
-                yield constraint.value, wanted, f"what lies in `{constraint.set.name}` must be {wanted.value}"
+    """What every expression of a problem must be."""
+    for part in (*([] if model.objective is None else [model.objective]), *model.constraints):
+        yield from requirements_of(part)
+
+
+def requirements_of(part: Objective | Constraint) -> Iterator[tuple[Expr, Curvature, str]]:
+    """Of the objective or a constraint: (expression, what it must be, the rule in words)."""
+    match part:
+        case Objective():
+            wanted = _goal(part)
+            yield part.value, wanted, f"a term that is {part.sense}d must be {wanted.value}"
+        case Relation():
+            yield from _relation(part)
+        case InSet():
+            wanted = INTERVALS_BELOW.get(part.set.name, EITHER)
+            yield part.value, wanted, f"what lies in `{part.set.name}` must be {wanted.value}"
 
 
 def _goal(objective: Objective) -> Curvature:

@@ -9,8 +9,13 @@ import click
 
 from karush.cli.exits import DONE
 from karush.cli.options import Verb, later
-from karush.cli.session import open_model, usage
+from karush.cli.session import look_at, usage
 from karush.compiler.analyse import Analysis
+from karush.compiler.facts.differentiability import choices
+from karush.compiler.facts.fact import Facts, text_of
+from karush.compiler.facts.requirements import unmet
+from karush.compiler.model import Model
+from karush.compiler.show.curvature import why_not_convex
 from karush.dsl.code import Code
 from karush.dsl.codes import CODES
 from karush.dsl.spelling import closest
@@ -27,7 +32,7 @@ def explain(subject: str) -> int:
     if CODE.fullmatch(subject) and not Path(subject).exists():
         click.echo(page(subject.upper()), nl=False)
     elif subject == "-" or Path(subject).exists():
-        click.echo(explain_file(open_model(subject)), nl=False)
+        click.echo(explain_file(look_at(subject)), nl=False)
     else:
         raise usage(f"{subject!r} is neither a file nor a code such as E0301")
     return DONE
@@ -65,21 +70,38 @@ def spelled(command: str) -> str:
 
 
 def explain_file(analysis: Analysis) -> str:
-    """Class, convexity and its reasons, solver, and what the derivatives are."""
-    kind, model = analysis.classification, analysis.model
-    assert kind is not None and model is not None
+    """Class, convexity and its reasons, how smooth its functions are, solver, and what the derivatives are."""
+    kind, model, facts = analysis.classification, analysis.model, analysis.facts
+    assert kind is not None and model is not None and facts is not None
     lines = [f"{model.name}: {kind.problem_class}"]
-    if kind.convex is not None:
-        lines.append(f"{'convex' if kind.convex else 'not convex'}, because")
-    lines += [f"  {reason}" for reason in kind.reasons]
+    if kind.convex:
+        lines += ["convex, because", *(f"  {reason}" for reason in kind.reasons)]
+    elif kind.convex is False:
+        lines += ["not convex, as written, because", *indented(why_not_convex(model, facts))]
     if kind.graph_atoms:
         names = dict.fromkeys(" ".join(node.span.text.split()) for node in kind.graph_atoms)
         lines += ["replaced by their graph forms", *(f"  {name}" for name in names)]
-    lines += ["solver", *(f"  {line}" for line in SOLVER[kind.problem_class])]
-    lines += ["derivatives", *(f"  {line}" for line in DERIVATIVES[kind.problem_class])]
+    lines += ["functions", *(f"  {line}" for line in smoothness(model, facts))]
+    lines += ["solver", *(f"  {line}" for line in SOLVER.get(kind.problem_class, NO_SOLVER))]
+    lines += ["derivatives", *(f"  {line}" for line in DERIVATIVES.get(kind.problem_class, NO_DERIVATIVES))]
     return "\n".join(lines) + "\n"
 
 
+def indented(text: str) -> list[str]:
+    """The lines of a text, further right."""
+    return [f"  {line}".rstrip() for line in text.splitlines()]
+
+
+def smoothness(model: Model, facts: Facts) -> list[str]:
+    """Where the functions of the file have no derivative in the ordinary sense."""
+    places = [finding.labels[0] for finding in unmet("smooth", model, facts)]
+    said = [f"line {label.span.line}: {label.message}" for label in places]
+    said += [f"line {test.span.line}: `{text_of(test)}` chooses a branch" for test in choices(model, facts)]
+    return list(dict.fromkeys(said)) or ["smooth in all params and unknowns"]
+
+
+NO_SOLVER = ("none yet for this class of problems",)
+NO_DERIVATIVES = ("none yet: they come with the solver",)
 SOLVER = {
     "FUNCTION": ("none: the outputs are computed directly",),
     "LP": ("ipm, a homogeneous interior point with an active-set refinement: the problem is linear",),

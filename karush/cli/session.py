@@ -8,13 +8,24 @@ from karush.compiler.analyse import Analysis, analyse
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.files import read_source
 
-__all__ = ["Stop", "analyse_file", "colours", "has_errors", "model_path", "open_model", "tell", "usage"]
+__all__ = ["Stop", "analyse_file", "colours", "has_errors", "look_at", "model_path", "open_model", "tell", "usage"]
 
 
 def analyse_file(file: str) -> Analysis | Diagnostic:
     """The analysis of a file, or why it cannot be read."""
     source = read_source(model_path(file))
     return source if isinstance(source, Diagnostic) else analyse(source)
+
+
+def look_at(file: str) -> Analysis:
+    """The analysis of a model that need not be solvable yet; without one the findings end the verb with exit code 1."""
+    analysis = analyse_file(file)
+    findings = [analysis] if isinstance(analysis, Diagnostic) else analysis.diagnostics
+    if findings:
+        tell(findings)
+    if isinstance(analysis, Diagnostic) or analysis.model is None:
+        raise Stop(WRONG)
+    return analysis
 
 
 def open_model(file: str) -> Analysis:

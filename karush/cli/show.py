@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 
 import click
 
 from karush.cli.exits import DONE
 from karush.cli.options import Existing, Verb, later
-from karush.cli.session import open_model, usage
+from karush.cli.session import look_at, usage
+from karush.compiler.analyse import Analysis
 from karush.compiler.model import Model
+from karush.compiler.show.curvature import show_curvature
 from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.stages import interface_schema, show_interface, show_ir, show_math
 
@@ -20,33 +23,41 @@ from karush.compiler.show.stages import interface_schema, show_interface, show_i
 @later("--latex", flag=True, help="The problem in LaTeX.")
 @click.option("--kkt", "kkt", is_flag=True, help="The derived optimality (KKT) conditions.")
 @later("--optimality", help="Another optimality map.")
-@later("--curvature", flag=True, help="The tree of curvatures.")
+@click.option("--curvature", "curvature", is_flag=True, help="The tree of curvatures of objective and constraints.")
 @click.option("--interface", "interface", is_flag=True, help="Params, sizes and outputs.")
 @click.option("--json", "as_json", is_flag=True, help="With --interface: a JSON schema of the data.")
 @click.option("--ir", "ir", is_flag=True, help="The typed form.")
-def show(file: str, math: bool, kkt: bool, interface: bool, as_json: bool, ir: bool) -> int:
+def show(file: str, as_json: bool, **wanted: bool) -> int:
     """Print the parts that were asked for."""
-    if as_json and (math or kkt or ir):
+    chosen = {part for part, is_wanted in wanted.items() if is_wanted}
+    if as_json and chosen - {"interface"}:
         raise usage("--json goes with --interface alone")
-    model = open_model(file).model
-    assert model is not None
+    analysis = look_at(file)
+    assert analysis.model is not None
     if as_json:
-        click.echo(json.dumps(interface_schema(model), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(interface_schema(analysis.model), indent=1, ensure_ascii=False))
         return DONE
-    click.echo("\n".join(parts(model, math=math, kkt=kkt, interface=interface, ir=ir)), nl=False)
+    click.echo("\n".join(parts(analysis, chosen or default_parts(analysis.model))), nl=False)
     return DONE
 
 
-def parts(model: Model, *, math: bool, kkt: bool, interface: bool, ir: bool) -> list[str]:
-    """The texts asked for, or the three that a reader wants first."""
-    every = not (math or kkt or interface or ir)
-    wanted = (
-        (interface or every, show_interface),
-        (math or every, show_math),
-        (kkt or (every and model.objective is not None), show_kkt),
-        (ir, show_ir),
-    )
-    return [printer(model) for is_wanted, printer in wanted if is_wanted]
+def default_parts(model: Model) -> set[str]:
+    """What a reader wants first."""
+    return {"interface", "math"} | ({"kkt"} if model.objective is not None else set())
+
+
+def parts(analysis: Analysis, chosen: Container[str]) -> list[str]:
+    """The texts asked for, in a fixed order."""
+    model, facts = analysis.model, analysis.facts
+    assert model is not None and facts is not None
+    printers = {
+        "interface": lambda: show_interface(model),
+        "math": lambda: show_math(model),
+        "kkt": lambda: show_kkt(model),
+        "curvature": lambda: show_curvature(model, facts),
+        "ir": lambda: show_ir(model),
+    }
+    return [printer() for part, printer in printers.items() if part in chosen]
 
 
 COMMANDS = {"show": show}
