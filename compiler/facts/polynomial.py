@@ -77,7 +77,7 @@ def _call(expr: ast.Call, degrees: Degrees) -> int | None:
     if inner == 0 or inner is None:
         return inner
     name = expr.function.id if isinstance(expr.function, ast.Name) else ""
-    if name in LINEAR_CALLS:
+    if name in LINEAR_CALLS or (name == "solve" and degree(expr.arguments[0].value, degrees) == 0):
         return inner
     return 2 * inner if name in SQUARES else None
 

@@ -118,6 +118,7 @@ REDUCED = {
     "quad_over_lin(x, v)": (1, {"SOCP"}),
     "sum_largest(x, 2) - min(y)": (1, set()),
     "norm(x, 3)": (1, {"SOCP"}),
+    "matrix_frac(x, Q)": (2, set()),
     "t * v": (1, {"NLP"}),
 }
 
