@@ -23,7 +23,7 @@ VERBS = {
     "explain": ("explain", "Explain an error code, or what a model is."),
     "cost": ("later", "Count operations of a model and of its derivative."),
     "fmt": ("format", "Format models."),
-    "new": ("later", "Start a model from a template."),
+    "new": ("new", "Start a model from a template."),
     "doc": ("doc", "Write documentation of a model."),
     "lsp": ("later", "Serve an editor."),
     "bench": ("later", "Measure a model."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from karush.cli.exits import DONE, WRONG
-from karush.cli.options import Existing, OneOf, Verb, Words, later
+from karush.cli.options import Existing, OneOf, Verb, Words, later, read_sizes
 from karush.cli.session import Stop, open_model, tell, usage
 from karush.cli.solving import start_jax
 from karush.errors import ModelError
@@ -46,17 +46,6 @@ def compile_(file: str, emit: str, sizes: str, platforms: tuple[str, ...], vjp: 
         raise usage(str(error)) from None
     write(export, emit, out)
     return DONE
-
-
-def read_sizes(text: str) -> dict[str, int]:
-    """``n=50,m=3`` as numbers."""
-    found: dict[str, int] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        name, equals, number = part.partition("=")
-        if not equals or not number.strip().isdecimal() or not number.strip().isascii():
-            raise usage(f"--sizes takes NAME=NUMBER with commas between; {part!r} is none")
-        found[name.strip()] = int(number)
-    return found
 
 
 def check_out(emit: str, out: str | None) -> None:

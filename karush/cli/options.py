@@ -108,6 +108,17 @@ class Setting(click.ParamType):
         return str(value)
 
 
+def read_sizes(text: str) -> dict[str, int]:
+    """``n=50,m=3`` as numbers."""
+    found: dict[str, int] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, equals, number = part.partition("=")
+        if not equals or not number.strip().isdecimal() or not number.strip().isascii():
+            raise click.UsageError(f"--sizes takes NAME=NUMBER with commas between; {part!r} is none")
+        found[name.strip()] = int(number)
+    return found
+
+
 def data_options(function: Function) -> Function:
     """``-d`` and ``-p``."""
     params = click.option(
