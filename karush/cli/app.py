@@ -25,7 +25,7 @@ VERBS = {
     "fmt": ("format", "Format models."),
     "new": ("new", "Start a model from a template."),
     "doc": ("doc", "Write documentation of a model."),
-    "lsp": ("later", "Serve an editor."),
+    "lsp": ("language_server", "Serve an editor."),
     "bench": ("later", "Measure a model."),
 }
 

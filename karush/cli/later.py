@@ -21,7 +21,6 @@ def verb(name: str, *params: click.Parameter) -> click.Command:
 
 FILES = click.Argument(["files"], nargs=-1)
 COMMANDS = {
-    "lsp": verb("lsp"),
     "bench": verb("bench", FILES, click.Option(["-d", "--data"], multiple=True)),
     "cost": verb(
         "cost",

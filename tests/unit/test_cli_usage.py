@@ -92,7 +92,7 @@ def test_what_has_not_come_is_refused_by_name(capsys, model, arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("lsp",), ("bench",)]
+    "arguments", [("bench",)]
 )
 def test_verbs_that_have_not_come_are_refused_by_name(capsys, arguments):
     assert f"karush {arguments[0]} is not available yet" in refused(capsys, *arguments)

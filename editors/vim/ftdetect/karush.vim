@@ -1,0 +1,1 @@
+autocmd BufRead,BufNewFile *.opt setfiletype karush
