@@ -14,6 +14,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from karush.compiler.analyse import analyse_text
 from karush.compiler.library import load_library
 from karush.dsl import ast
 from karush.stdlib.lattice import Curvature
@@ -184,3 +185,26 @@ def test_graph_has_the_sense_of_the_curvature(name: str) -> None:
     (sense,) = {s.sense for s in atom.graph if isinstance(s, ast.Objective)}
     curvatures = {curvature for _, curvature in atom.curvature}
     assert curvatures == {Curvature.CONVEX if sense == "minimize" else Curvature.CONCAVE}
+
+
+CURVED = [(n, c) for n in sorted(LIBRARY.atom_names()) if (a := LIBRARY.atom(n)) is not None for c in a.curvature]
+BENT = [(n, *c) for n, c in CURVED if c[1] is not Curvature.AFFINE]
+CLOSURES = {"pos": "nonneg", "pd": "psd"}
+
+
+@pytest.mark.parametrize(("name", "names", "curvature"), BENT, ids=[f"{n}-{'-'.join(names)}" for n, names, _ in BENT])
+def test_every_curved_atom_makes_a_convex_program(name: str, names: tuple[str, ...], curvature: Curvature) -> None:
+    """Where it is convex in its vars it has a graph form, or is quadratic, so that some cone program holds it."""
+    atom = LIBRARY.atom(name)
+    assert atom is not None
+    lines = ["dim n"]
+    for item in atom.declaration.header:
+        sizes = f"[{', '.join('n' for _ in item.sizes)}]" if item.sizes else ""
+        stated = "" if item.set is None else "index(n)" if "index" in item.set.span.text else item.set.span.text
+        member = CLOSURES.get(stated, stated) if item.name in names else stated
+        kind = "var" if item.name in names else "param"
+        lines.append(f"{kind} {item.name}{sizes}" + (f" in {member}" if member else ""))
+    sense = "minimize" if curvature is Curvature.CONVEX else "maximize"
+    found = analyse_text("\n".join([*lines, f"{sense} {name}({', '.join(p.name for p in atom.params)})"]) + "\n")
+    assert found.classification is not None
+    assert found.classification.convex and found.classification.problem_class != "NLP"
