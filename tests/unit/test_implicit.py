@@ -1,7 +1,6 @@
 """The derivative rule: forward, reverse and differences agree, twice over; batches and masked losses are right."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -116,8 +115,7 @@ def test_jacobians_by_columns_and_by_rows_agree():
     def of_linear(q):
         return outputs(replace(problem, linear=q))
 
-    by_columns = jax.jit(jax.jacfwd(of_linear))(problem.linear)
-    by_rows = jax.jit(jax.jacrev(of_linear))(problem.linear)
+    by_columns, by_rows = jax.jit(lambda q: (jax.jacfwd(of_linear)(q), jax.jacrev(of_linear)(q)))(problem.linear)
     assert np.allclose(by_columns, by_rows, atol=1e-9)
     assert np.allclose(by_columns[:N], by_columns[:N].T, atol=1e-9)
 
@@ -167,30 +165,45 @@ def test_an_infeasible_lane_leaves_a_masked_loss_and_shared_params_alone():
     # x_0 = b/(2 + s²), y = (1 + s²) x_0, V = ½ (1 + s²)/(2 + s²) b²
     wanted = -2 * s / ratio**2 * 1.5 + 2 * s / ratio**2 * 1.5
     value = s / ratio**2 * (1.0 + 0.25)
-    got = jax.jit(jax.grad(masked))(s, 0.0), jax.jit(jax.grad(masked))(s, 1.0)
-    assert np.isclose(got[0], wanted, atol=1e-10)
-    assert np.isclose(got[1], wanted + value, atol=1e-10)
-    assert np.isfinite(jax.jit(jax.hessian(masked))(s, 1.0))
+
+    @jax.jit
+    def twice(s, with_objective):
+        """The first and the second derivative, forward over reverse, in one program."""
+        return jax.jvp(lambda t: jax.grad(masked)(t, with_objective), (s,), (jnp.ones_like(s),))
+
+    (without, _), (with_it, second_derivative) = twice(s, 0.0), twice(s, 1.0)
+    assert np.isclose(without, wanted, atol=1e-10)
+    assert np.isclose(with_it, wanted + value, atol=1e-10)
+    assert np.isfinite(second_derivative)
 
 
-def test_an_unmasked_infeasible_lane_is_not_a_number_and_alone_in_that():
+@pytest.fixture(scope="module")
+def three_lanes():
+    """Of a batch whose second lane is infeasible: the Jacobians of x and the optimal value, both ways; the solution."""
     batch, rhs = shared_batch([1.0, 3.0, 0.5])
 
     def of_rhs(b):
         found = batch(jnp.asarray(0.7), b)
-        return found.point.x, found.objective
+        return (found.point.x, found.objective), found
 
-    rows, values = jax.jit(jax.jacrev(of_rhs))(rhs)
-    columns, rates = jax.jit(jax.jacfwd(of_rhs))(rhs)
-    for x, v in ((np.asarray(rows), np.asarray(values)), (np.asarray(columns), np.asarray(rates))):
+    @jax.jit
+    def everything(b):
+        by_rows, found = jax.jacrev(of_rhs, has_aux=True)(b)
+        by_columns, _ = jax.jacfwd(of_rhs, has_aux=True)(b)
+        return by_rows, by_columns, found
+
+    return everything(rhs)
+
+
+def test_an_unmasked_infeasible_lane_is_not_a_number_and_alone_in_that(three_lanes):
+    for x, v in (map(np.asarray, jacobians) for jacobians in three_lanes[:2]):
         assert np.all(np.isfinite(x[::2, :, ::2])) and np.all(np.isfinite(v[::2, ::2]))
         assert np.all(np.isnan(x[1, :, 1])) and np.isnan(v[1, 1])
         assert not np.any(x[0, :, 1]) and not np.any(x[2, :, 1])
 
 
-def test_the_status_of_the_batch_says_so():
-    batch, rhs = shared_batch([1.0, 3.0, 0.5])
-    found = jax.jit(partial(batch, jnp.asarray(0.7)))(rhs)
+def test_the_status_of_the_batch_says_so(three_lanes):
+    found = three_lanes[2]
     unique, undefined = DerivativeStatus.UNIQUE, DerivativeStatus.UNDEFINED
     assert found.status.tolist() == [Status.SOLVED, Status.INFEASIBLE, Status.SOLVED]
     for verdict in (found.evidence.primal, found.evidence.dual, found.evidence.objective):
@@ -199,7 +212,7 @@ def test_the_status_of_the_batch_says_so():
 
 def test_evidence_of_a_regular_problem_matches_numpy():
     problem = random_problem(1)
-    found = jax.jit(lambda data: solve(data, Settings(), CHOICE))(problem)
+    found = solve(problem, Settings(), CHOICE)
     evidence, lin = found.evidence, found.linearisation
     rows = np.asarray(problem.inequality_matrix)[np.asarray(evidence.active_z)]
     C = np.vstack([problem.equality_matrix, rows, np.eye(N)[np.asarray(evidence.active_w)]])
