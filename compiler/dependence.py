@@ -91,9 +91,10 @@ class First:
 
 
 class Dependence:
-    """Answers for the nodes of one model, kept by node."""
+    """Answers for the nodes of one model, kept by node; ``affine`` keeps those of facts/linearity.py."""
 
     def __init__(self) -> None:
+        self.affine: dict[Expr, bool] = {}
         self._binders: dict[Expr, frozenset[Binder]] = {}
         self._names: dict[Expr, frozenset[str]] = {}
         self._regular: dict[Expr, bool] = {}

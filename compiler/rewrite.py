@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from karush.compiler.dependence import walk
+from karush.compiler.dependence import children, walk
 from karush.compiler.model import (
     Apply,
     At,
@@ -36,9 +36,20 @@ class Rewriter:
 
     def expression(self, expr: Expr) -> Expr:
         """The expression with its nodes replaced."""
-        if expr not in self._done:
-            new = self._replacement(expr)
-            self._done[expr] = self._below(expr) if new is None else new
+        kept: set[Expr] = set()
+        pending = [expr]
+        while pending:
+            node = pending[-1]
+            if node not in self._done and node not in kept:
+                new = self._replacement(node)
+                if new is None:
+                    kept.add(node)
+                    pending += [part for part in reversed(_parts(node)) if part not in self._done]
+                    continue
+                self._done[node] = new
+            if node not in self._done:
+                self._done[node] = self._below(node)
+            pending.pop()
         return self._done[expr]
 
     def constraint(self, constraint: Constraint) -> Constraint:
@@ -79,6 +90,11 @@ class Rewriter:
 
     def _item(self, item: Any) -> Any:
         return _changed(item, index=self.expression(item.index)) if isinstance(item, At) else item
+
+
+def _parts(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions below a node that are rewritten with it: what an inner problem holds is left alone."""
+    return children(expr) if isinstance(expr, (Apply, Named, Subscript, Comprehension, Reduce, DerivativeOf)) else ()
 
 
 def _changed(node: Any, **fields: Any) -> Any:

@@ -63,6 +63,18 @@ class Binary(Expr):
     left: Expr
     right: Expr
 
+    def __eq__(self, other: object) -> bool:
+        """Equal operators and operands; a sum of a thousand terms is compared with a loop."""
+        one: object = self
+        while isinstance(one, Binary) and isinstance(other, Binary):
+            if one.operator != other.operator or one.right != other.right:
+                return False
+            one, other = one.left, other.left
+        return one == other if not isinstance(one, Binary) else isinstance(other, Binary)
+
+    def __hash__(self) -> int:
+        return hash((self.operator, self.right))
+
 
 @dataclass(frozen=True)
 class Compare(Expr):

@@ -102,8 +102,9 @@ SYNTAX = (
     Code(
         "E0110",
         "nested too deep, or a line too long",
-        "Brackets and blocks nest at most 100 deep and operations 200, and a line has at most 100 000 "
-        "characters. Nobody writes more by hand, and a file written by a program says it better with "
+        "Brackets and blocks nest at most 100 deep, operations 200 and, with the fns that are called "
+        "opened, 120; a chain such as `a + b + c` is one level. A line has at most 100 000 characters. "
+        "Nobody writes more by hand, and a file written by a program says it better with "
         "arrays and `for` clauses.",
         "Name parts with `let`, sum over a `for` clause, and keep numbers in a data file.",
         "let a = " + "(" * 101 + "1" + ")" * 101 + "\n",

@@ -21,7 +21,10 @@ from karush.dsl.source import Source, Span
 from karush.dsl.tokens import CLAUSE_WORDS, Lexed, lex, line_of, mark_words, name_of
 
 MAX_DEPTH = 200
-"""How deep operations may stand within operations, brackets or not; every later pass may recurse this deep."""
+"""How deep operations may stand within operations, brackets or not; every later pass may recurse this deep.
+
+A chain of operators from the left, ``a + b + c``, is one level however long it is: passes go along it with a loop.
+"""
 
 MAX_LINE = 100_000
 """Longer lines are no text that somebody wrote."""
@@ -168,7 +171,10 @@ def depth(tree: Tree[Token]) -> int:
     pending = [(tree, 0)]
     while pending:
         node, level = pending.pop()
-        level += node.data in _LEVELS
-        deepest = max(deepest, level)
-        pending += [(child, level) for child in node.children if isinstance(child, Tree)]
+        inside = level + (node.data in _LEVELS)
+        deepest = max(deepest, inside)
+        for child in node.children:
+            if isinstance(child, Tree):
+                goes_on = node.data == child.data == "binary" and child is node.children[0]
+                pending.append((child, level if goes_on else inside))
     return deepest

@@ -50,7 +50,17 @@ def _greatest(items: list[int | None]) -> int | None:
 
 
 def _binary(expr: ast.Binary, degrees: Degrees) -> int | None:
-    left, right = degree(expr.left, degrees), degree(expr.right, degrees)
+    """The degree of a chain of operators, from the left with a loop."""
+    spine = [expr]
+    while isinstance(spine[-1].left, ast.Binary):
+        spine.append(spine[-1].left)
+    found = degree(spine[-1].left, degrees)
+    for outer in reversed(spine):
+        found = _combined(outer, found, degree(outer.right, degrees))
+    return found
+
+
+def _combined(expr: ast.Binary, left: int | None, right: int | None) -> int | None:
     if left is None or right is None:
         return None
     match expr.operator:
@@ -84,11 +94,15 @@ def _call(expr: ast.Call, degrees: Degrees) -> int | None:
 
 def mentions(node: ast.Node, names: Degrees) -> bool:
     """Does a name of positive degree occur?"""
-    if isinstance(node, ast.Name):
-        return names.get(node.id, 0) > 0
-    below = (getattr(node, name) for name in node.__dataclass_fields__ if name not in ("span", "doc"))
-    nodes = (n for value in below for n in (value if isinstance(value, tuple) else (value,)))
-    return any(mentions(n, names) for n in nodes if isinstance(n, ast.Node))
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, ast.Name) and names.get(here.id, 0) > 0:
+            return True
+        below = (getattr(here, name) for name in here.__dataclass_fields__ if name not in ("span", "doc"))
+        nodes = (n for value in below for n in (value if isinstance(value, tuple) else (value,)))
+        pending += (n for n in nodes if isinstance(n, ast.Node))
+    return False
 
 
 # ---------------------------------------------------------------- graphs

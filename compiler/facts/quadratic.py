@@ -16,6 +16,10 @@ from karush.stdlib.lattice import NONNEGATIVE, NONPOSITIVE, Curvature, Interval
 _ONE = Interval.point(1.0)
 
 
+MAX_FACTORS = 64
+"""Longer products of matrices are taken as they are: no symmetry is looked for in them."""
+
+
 def matmul(facts: Facts, node: Apply, base: Fact, sameness: Sameness) -> Fact:
     """a @ b."""
     a, b = node.arguments
@@ -131,13 +135,19 @@ def _right_parts(facts: Facts, expr: Expr) -> Iterator[tuple[Expr, tuple[Expr, .
 
 
 def _chain(expr: Expr) -> tuple[Expr, ...]:
-    """The factors of a product of matrices."""
-    inner = expr.value if isinstance(expr, Named) else expr
-    match inner:
-        case Apply(atom="matmul", arguments=(a, b)) if len(a.shape) == len(b.shape) == 2:
-            return (*_chain(a), *_chain(b))
-        case _:
+    """The factors of a product of matrices; the product itself where there are more than anybody would look at."""
+    factors: list[Expr] = []
+    pending = [expr]
+    while pending:
+        part = pending.pop()
+        match part.value if isinstance(part, Named) else part:
+            case Apply(atom="matmul", arguments=(a, b)) if len(a.shape) == len(b.shape) == 2:
+                pending += [b, a]
+            case _:
+                factors.append(part)
+        if len(factors) + len(pending) > MAX_FACTORS:
             return (expr,)
+    return tuple(factors)
 
 
 def _product_spectrum(facts: Facts, sameness: Sameness, matrices: tuple[Expr, ...]) -> Interval | None:
@@ -148,7 +158,7 @@ def _product_spectrum(facts: Facts, sameness: Sameness, matrices: tuple[Expr, ..
         middle = middle[1:-1]
     if not middle:
         return _ONE if not factors else NONNEGATIVE
-    if len(middle) > 1:
+    if len(middle) > 1 or middle[0] not in facts:
         return None
     spectrum = facts[middle[0]].spectrum
     if spectrum is None or len(middle) == len(factors):

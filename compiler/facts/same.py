@@ -29,6 +29,7 @@ class Sameness:
     def __init__(self, is_symmetric: Callable[[Expr], bool]) -> None:
         self._is_symmetric = is_symmetric
         self._keys: dict[Expr, int] = {}
+        self._transposed: dict[Expr, int] = {}
         self._interned: dict[Hashable, int] = {}
 
     def same(self, a: Expr, b: Expr) -> bool:
@@ -47,15 +48,35 @@ class Sameness:
         return self._keys[expr]
 
     def transposed(self, expr: Expr) -> int:
-        """The key of the transpose."""
-        inner = expr.value if isinstance(expr, Named) else expr
+        """The key of the transpose; factors come before products, with a loop."""
+        pending = [expr]
+        while pending:
+            node = pending[-1]
+            missing = [factor for factor in self._factors(node) if factor not in self._transposed]
+            if missing:
+                pending += missing
+            else:
+                self._transposed[node] = self._transpose(node)
+                pending.pop()
+        return self._transposed[expr]
+
+    def _factors(self, expr: Expr) -> tuple[Expr, ...]:
+        """The matrices whose transposes make up that of an expression."""
+        match _unnamed(expr):
+            case Apply(atom="matmul", arguments=(left, right)) as inner if len(left.shape) == len(right.shape) == 2:
+                return () if self._is_symmetric(inner) else (left, right)
+            case _:
+                return ()
+
+    def _transpose(self, expr: Expr) -> int:
+        inner = _unnamed(expr)
         if len(inner.shape) < 2 or self._is_symmetric(inner):
             return self.key(inner)
         match inner:
             case Apply(atom="transpose", arguments=(below,)):
                 return self.key(below)
             case Apply(atom="matmul", arguments=(left, right)) if len(left.shape) == len(right.shape) == 2:
-                return self._intern(("matmul", self.transposed(right), self.transposed(left)))
+                return self._intern(("matmul", self._transposed[right], self._transposed[left]))
             case _:
                 return self._intern(("transpose", self.key(inner)))
 
@@ -100,3 +121,10 @@ class Sameness:
         if node.atom in COMMUTATIVE or (node.atom == "matmul" and not node.shape):
             keys = tuple(sorted(keys))
         return self._intern((node.atom, keys if keys else node.shape))
+
+
+def _unnamed(expr: Expr) -> Expr:
+    """What a let stands for."""
+    while isinstance(expr, Named):
+        expr = expr.value
+    return expr

@@ -33,38 +33,57 @@ class _Terms:
 
     def curved(self, expr: Expr) -> Iterator[Expr]:
         """The terms that may be other than affine."""
-        fact = self._facts.get(expr)
-        if is_affine(expr, self._dependence) or (fact is not None and fact.is_affine):
-            return
+        pending, seen = [expr], {expr}
+        while pending:
+            term = pending.pop()
+            fact = self._facts.get(term)
+            if is_affine(term, self._dependence) or (fact is not None and fact.is_affine):
+                continue
+            parts = self._summands(term)
+            if not parts:
+                yield term
+            pending += [part for part in parts if part not in seen]
+            seen.update(parts)
+
+    def _summands(self, expr: Expr) -> tuple[Expr, ...]:
+        """What stands in for a term: the value of a let, the parts of a sum, the factors of a scaling."""
         match expr:
             case Named():
-                yield from self.curved(expr.value)
+                return (expr.value,)
             case Apply(atom="add" | "subtract" | "negate"):
-                for argument in expr.arguments:
-                    yield from self.curved(argument)
+                return expr.arguments
             case Apply(atom="multiply" | "divide") if sum(bool(self._dependence.vars(a)) for a in expr.arguments) == 1:
-                for argument in expr.arguments:
-                    yield from self.curved(argument)
+                return expr.arguments
             case _:
-                yield expr
+                return ()
 
     def definite(self, expr: Expr, sign: int) -> Iterator[str]:
         """Names x of the terms ± c (x − d)ᵀP(x − d) with a positive definite P and the sign that makes them convex."""
+        pending, seen = [(expr, sign)], {(expr, sign)}
+        while pending:
+            term, here = pending.pop()
+            parts = self._signed_summands(term, here)
+            if parts is None:
+                yield from self._positive(term) if here > 0 else ()
+                continue
+            pending += [part for part in parts if part not in seen]
+            seen.update(parts)
+
+    def _signed_summands(self, expr: Expr, sign: int) -> list[tuple[Expr, int]] | None:
+        """The parts of a sum or a scaling, each with its sign; None for a term that is neither."""
         match expr:
             case Named():
-                yield from self.definite(expr.value, sign)
+                return [(expr.value, sign)]
             case Apply(atom="add" | "subtract", arguments=(left, right)):
-                yield from self.definite(left, sign)
-                yield from self.definite(right, -sign if expr.atom == "subtract" else sign)
+                return [(left, sign), (right, -sign if expr.atom == "subtract" else sign)]
             case Apply(atom="negate", arguments=(argument,)):
-                yield from self.definite(argument, -sign)
+                return [(argument, -sign)]
             case Apply(atom="multiply" | "divide", arguments=(left, right)):
-                for part, other in ((left, right), (right, left))[: 1 if expr.atom == "divide" else 2]:
-                    factor = self._sign(other)
-                    if factor:
-                        yield from self.definite(part, sign * factor)
-            case _ if sign > 0:
-                yield from self._positive(expr)
+                pairs = ((left, right), (right, left))[: 1 if expr.atom == "divide" else 2]
+                factors = [(part, self._sign(other)) for part, other in pairs]
+                return [(part, sign * factor) for part, factor in factors if factor]
+            case _:
+                return None
 
     def _sign(self, expr: Expr) -> int:
         """1 or −1 for a constant known to be positive or negative, else 0."""
@@ -96,21 +115,28 @@ class _Terms:
 
     def _shifted(self, expr: Expr) -> Iterator[str]:
         """The x of x itself, and of x ± d, −x, c x with a number c and a d without vars."""
+        inner: Expr | None = expr
+        while inner is not None and not isinstance(inner, VarValue):
+            inner = self._unshifted(inner)
+        if inner is not None:
+            yield inner.name
+
+    def _unshifted(self, expr: Expr) -> Expr | None:
         varies = self._dependence.vars
         match expr:
-            case VarValue():
-                yield expr.name
             case Named():
-                yield from self._shifted(expr.value)
+                return expr.value
             case Apply(atom="negate", arguments=(argument,)):
-                yield from self._shifted(argument)
+                return argument
             case Apply(atom="add" | "subtract", arguments=(left, right)) if not varies(left) or not varies(right):
                 part = left if varies(left) else right
-                yield from self._shifted(part) if part.shape == expr.shape else ()
+                return part if part.shape == expr.shape else None
             case Apply(atom="multiply" | "divide", arguments=(part, Constant(value=c))) if c != 0:
-                yield from self._shifted(part)
+                return part
             case Apply(atom="multiply", arguments=(Constant(value=c), part)) if c != 0:
-                yield from self._shifted(part)
+                return part
+            case _:
+                return None
 
     def _is_definite(self, matrix: Expr) -> bool:
         fact = self._facts.get(matrix)

@@ -56,11 +56,40 @@ class AffineForms:
     # ------------------------------------------------------------ the recursion
 
     def form(self, expr: Expr, scope: Scope) -> Affine:
-        """The affine form of an expression that is known to be affine."""
+        """The affine form of an expression that is known to be affine; parts come before wholes, with a loop."""
         kept = scope.lookup_affine(expr)
-        if kept is None:
-            kept = scope.affine[expr] = self._form(expr, scope)
-        return kept
+        if kept is not None:
+            return kept
+        pending = [expr]
+        while pending:
+            node = pending[-1]
+            missing = [part for part in self._parts(node, scope) if scope.lookup_affine(part) is None]
+            if missing:
+                pending += reversed(missing)
+                continue
+            if scope.lookup_affine(node) is None:
+                scope.affine[node] = self._form(node, scope)
+            pending.pop()
+        return scope.affine[expr]
+
+    def _parts(self, expr: Expr, scope: Scope) -> tuple[Expr, ...]:
+        """The expressions whose forms, here in this scope, make that of an expression."""
+        varies = scope.dependence.vars
+        if not varies(expr):
+            return ()
+        match expr:
+            case Named() | Subscript():
+                return (expr.value,)
+            case Apply(atom="add" | "subtract" | "negate"):
+                return expr.arguments
+            case Apply(atom="multiply" | "divide" | "matmul", arguments=(left, right)):
+                alone = varies(left) if expr.atom == "divide" else True
+                varying = [side for side in (left, right) if varies(side)]
+                return tuple(varying) if len(varying) == 1 and alone else ()
+            case Apply() if expr.atom in LINEAR_ATOMS:
+                return expr.arguments
+            case _:
+                return ()
 
     def _form(self, expr: Expr, scope: Scope) -> Affine:
         if not scope.dependence.vars(expr):

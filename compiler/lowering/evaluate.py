@@ -6,14 +6,14 @@ becomes a vmap (evaluate_clauses.py): nothing here loops over the length of a di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.dependence import REGULAR_ATOMS, Dependence
+from karush.compiler.dependence import REGULAR_ATOMS, Dependence, children
 from karush.compiler.lowering.atom_rules import RuledAtom, apply_with_rules
 from karush.compiler.lowering.evaluate_clauses import Clauses
 from karush.compiler.lowering.evaluate_operators import OPERATORS, guard, is_number, select
@@ -66,6 +66,10 @@ class Atoms:
         return tied or OPERATORS.get(name) or self.primitive(name)
 
 
+MAX_GUARDS = 6
+"""How many choices within choices are guarded: a deeper one may have NaN as its derivative where a branch has none."""
+
+
 class UnsupportedExpressionError(Exception):
     """A node that lowering was never to see: an internal error."""
 
@@ -94,11 +98,56 @@ class Evaluator:
         return jnp.broadcast_to(jnp.asarray(value, dtype), scope.inputs.shape(expr.shape))
 
     def value(self, expr: Expr, scope: Scope) -> Any:
-        """The value; a plain Python number where it is known while tracing, also in place of an array of it."""
+        """The value; a plain Python number where it is known while tracing, also in place of an array of it.
+
+        Parts come before wholes, with a loop: a chain of a thousand lets takes no deeper stack than one of two.
+        """
         kept = scope.lookup(expr)
-        if kept is None:
-            kept = scope.values[expr] = self._compute(expr, scope)
-        return kept
+        if kept is not None:
+            return kept
+        pending = [expr]
+        while pending:
+            node = pending[-1]
+            missing = [part for part in self._parts(node, scope) if scope.lookup(part) is None]
+            if missing:
+                pending += reversed(missing)
+                continue
+            if scope.lookup(node) is None:
+                scope.values[node] = self._compute(node, scope)
+            pending.pop()
+        return scope.values[expr]
+
+    def _parts(self, expr: Expr, scope: Scope) -> Iterable[Expr]:
+        """The expressions whose values, here in this scope, that of an expression is certain to need next."""
+        match expr:
+            case Named():
+                return (expr.value,)
+            case Subscript():
+                return () if scope.view(expr) is not None else children(expr)
+            case Comprehension() | Reduce():
+                return self.clauses.outside(children(expr), scope)
+            case Apply(atom="if"):
+                return self._parts_of_choice(expr, scope)
+            case Apply() if self.atoms.ruled(expr) is None and not self._has_function(expr):
+                return (self.atoms.expand(expr),)
+            case Apply():
+                return flattened(expr)
+        return ()
+
+    def _parts_of_choice(self, expr: Apply, scope: Scope) -> Iterable[Expr]:
+        """The condition; once that is known, the branches that are evaluated without a guard."""
+        condition, *branches = expr.arguments
+        holds = scope.lookup(condition)
+        if holds is None:
+            return (condition,)
+        if is_number(holds):
+            return (branches[0 if holds else 1],)
+        return [branch for branch in branches if self._is_unguarded(branch, scope)]
+
+    @staticmethod
+    def _is_unguarded(branch: Expr, scope: Scope) -> bool:
+        """Whether a branch is evaluated where its choice stands, taken or not."""
+        return scope.dependence.regular(branch) or len(scope.guards) >= MAX_GUARDS
 
     def _compute(self, expr: Expr, scope: Scope) -> Any:
         match expr:
@@ -152,8 +201,7 @@ class Evaluator:
             return apply_with_rules(ruled, self._harmless_arguments(expr, values, scope), scope, self.array)
         if not self._has_function(expr):
             return self.value(self.atoms.expand(expr), scope)
-        arguments = flattened(expr) if expr.atom in ("maximum", "minimum") else expr.arguments
-        return self.apply(expr, [self._argument(a, expr, scope) for a in arguments], scope)
+        return self.apply(expr, [self._argument(a, expr, scope) for a in flattened(expr)], scope)
 
     def _has_function(self, expr: Apply) -> bool:
         return expr.atom in ("zeros", "ones", "eye", "reshape") or self.atoms.function(expr.atom) is not None
@@ -215,16 +263,22 @@ class Evaluator:
         return select(condition, chosen, otherwise)
 
     def _branch(self, branch: Expr, holds: Array, parent: Apply, scope: Scope) -> Any:
-        inner = scope if scope.dependence.regular(branch) else scope.guarded(holds)
+        inner = scope if self._is_unguarded(branch, scope) else scope.guarded(holds)
         return self._argument(branch, parent, inner)
 
 
 def flattened(expr: Apply) -> tuple[Expr, ...]:
-    """The arguments of ``max(a, b, c)``, which stands as maxima of two: a tie is shared by all alike."""
+    """The arguments; those of ``max(a, b, c)``, which stands as maxima of two, in one: a tie is shared by all alike."""
+    if expr.atom not in ("maximum", "minimum"):
+        return expr.arguments
     parts: list[Expr] = []
-    for argument in expr.arguments:
-        same = isinstance(argument, Apply) and argument.atom == expr.atom and argument.shape == expr.shape
-        parts.extend(flattened(argument) if same and isinstance(argument, Apply) else (argument,))
+    pending = list(reversed(expr.arguments))
+    while pending:
+        argument = pending.pop()
+        if isinstance(argument, Apply) and argument.atom == expr.atom and argument.shape == expr.shape:
+            pending += reversed(argument.arguments)
+        else:
+            parts.append(argument)
     return tuple(parts)
 
 

@@ -7,7 +7,7 @@ becomes a segment sum over all l at once: its cost is that of one pass over l, n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,12 @@ class Clauses:
 
     def _hoist(self, bodies: Sequence[Expr], scope: Scope) -> None:
         """Evaluate here the greatest expressions that need no binder of the clause."""
+        for node in self.outside(bodies, scope):
+            self.value(node, scope)
+
+    @staticmethod
+    def outside(bodies: Sequence[Expr], scope: Scope) -> Iterator[Expr]:
+        """The greatest expressions below the bodies of a clause that can be evaluated outside it."""
         stack, seen = [(body, False) for body in bodies], set()
         while stack:
             node, optional = stack.pop()
@@ -84,7 +90,7 @@ class Clauses:
             seen.add(node)
             regular = scope.dependence.regular(node)
             if scope.known(node) and (regular or not optional):
-                self.value(node, scope)
+                yield node
             else:
                 below = optional or (isinstance(node, Apply) and node.atom == "if") or _is_filtered(node)
                 stack.extend((child, below) for child in children(node))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.dependence import walk
 from karush.compiler.lowering.scope import Inputs
 from karush.compiler.model import Apply, At, Binder, BinderValue, Constant, Expr, Kind, Named, Range, SizeValue
 
@@ -66,21 +67,27 @@ def _shape_at(array: Array, indices: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def static_index(expr: Expr, inputs: Inputs) -> Any | None:
     """The number of an integer expression of sizes and numbers alone; None where it is none."""
+    known: dict[Expr, Any] = {}
+    for node in walk(expr):
+        known[node] = _static(node, known, inputs)
+        if known[node] is None:
+            return None
+    return known[expr]
+
+
+def _static(expr: Expr, known: Mapping[Expr, Any], inputs: Inputs) -> Any | None:
     match expr:
         case Constant(value=int() as value):
             return int(value)
         case SizeValue():
             return inputs.size(expr.size)
         case Named():
-            return static_index(expr.value, inputs)
+            return known[expr.value]
         case Apply(atom="add" | "subtract" | "multiply", arguments=(left, right)):
-            a, b = static_index(left, inputs), static_index(right, inputs)
-            if a is None or b is None:
-                return None
+            a, b = known[left], known[right]
             return a + b if expr.atom == "add" else a - b if expr.atom == "subtract" else a * b
         case Apply(atom="negate", arguments=(argument,)):
-            positive = static_index(argument, inputs)
-            return None if positive is None else -positive
+            return -known[argument]
         case _:
             return None
 
@@ -93,29 +100,36 @@ class Run:
     stride: int
 
 
-def run_along(expr: Expr, binder: Binder, inputs: Inputs) -> Run | None:
+MAX_LEVELS = 50
+"""How many operations away from its binder an index may be: one further away is gathered as any other."""
+
+
+def run_along(expr: Expr, binder: Binder, inputs: Inputs, level: int = 0) -> Run | None:
     """The run of an index such as ``i + 1`` or ``(i - a) / step`` along the binder i; None for any other index."""
+    if level == MAX_LEVELS:
+        return None
     match expr:
         case BinderValue():
             return Run(inputs.size(binder.start), binder.step) if expr.binder is binder else None
         case Named():
-            return run_along(expr.value, binder, inputs)
+            return run_along(expr.value, binder, inputs, level + 1)
         case Apply(atom="add", arguments=(left, right)):
-            return _shifted(left, right, binder, inputs) or _shifted(right, left, binder, inputs)
+            return _shifted(left, right, binder, inputs, level) or _shifted(right, left, binder, inputs, level)
         case Apply(atom="subtract", arguments=(left, right)):
-            run, back = run_along(left, binder, inputs), static_index(right, inputs)
+            run, back = run_along(left, binder, inputs, level + 1), static_index(right, inputs)
             return None if run is None or back is None else Run(run.first - back, run.stride)
         case Apply(atom="divide", kind=Kind.INTEGER, arguments=(left, Constant(value=int() as divisor))):
-            run = run_along(left, binder, inputs)
+            run = run_along(left, binder, inputs, level + 1)
             whole = run is not None and divisor > 0 and run.stride % divisor == 0
             return Run(run.first // divisor, run.stride // divisor) if run is not None and whole else None
         case _:
             return None
 
 
-def _shifted(running: Expr, shift: Expr, binder: Binder, inputs: Inputs) -> Run | None:
-    run, offset = run_along(running, binder, inputs), static_index(shift, inputs)
-    return None if run is None or offset is None else Run(run.first + offset, run.stride)
+def _shifted(running: Expr, shift: Expr, binder: Binder, inputs: Inputs, level: int) -> Run | None:
+    offset = static_index(shift, inputs)
+    run = None if offset is None else run_along(running, binder, inputs, level + 1)
+    return None if run is None else Run(run.first + offset, run.stride)
 
 
 def slice_along(array: Array, axis: int, length: Any, run: Run) -> Array | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from karush.compiler.dependence import children, walk
+from karush.compiler.dependence import Dependence, children, walk
 from karush.compiler.model import (
     Apply,
     Comprehension,
@@ -26,7 +26,6 @@ from karush.compiler.model import (
     Relation,
     SizeValue,
     Subscript,
-    VarValue,
 )
 from karush.compiler.rewrite import Rewriter
 
@@ -51,8 +50,9 @@ def raw_side(side: Expr, bounding: frozenset[str]) -> Expr | None:
 
 def bounding_params(model: Model) -> frozenset[str]:
     """Names of the params that may hold ±∞: what the data are checked by, and what lowering splits."""
-    sides = [side for side in _sides(model) if _is_elementary(side)]
-    found = frozenset().union(*map(params_of, sides)) - frozenset().union(*map(params_of, _elsewhere(model)))
+    dependence = Dependence()
+    sides = [side for side in _sides(model, dependence) if _is_elementary(side)]
+    found = params_of(*sides) - params_of(*_elsewhere(model, dependence))
     kept = _without_dependents(model, found)
     while kept != found:
         found, kept = kept, _without_dependents(model, kept)
@@ -63,33 +63,39 @@ def _without_dependents(model: Model, names: frozenset[str]) -> frozenset[str]:
     """Less those in the default of a param that may not be infinite, or may not become so entry by entry."""
     defaults = [p for p in model.params.values() if p.default is not None]
     closed = [p.default for p in defaults if p.default and (p.name not in names or not _is_elementary(p.default))]
-    return names - frozenset().union(*map(params_of, closed))
+    return names - params_of(*closed)
 
 
-def params_of(expr: Expr) -> frozenset[str]:
+def params_of(*exprs: Expr) -> frozenset[str]:
     """The real params that occur."""
-    return frozenset(n.name for n in walk(expr) if isinstance(n, ParamValue) and n.kind is Kind.REAL)
+    return frozenset(n.name for n in walk(*exprs) if isinstance(n, ParamValue) and n.kind is Kind.REAL)
 
 
 def _is_elementary(side: Expr) -> bool:
-    match side:
-        case ParamValue() | Constant() | SizeValue():
-            return True
-        case Subscript():
-            return _is_elementary(side.value)
-        case Named() | Comprehension():
-            return all(map(_is_elementary, children(side)))
-        case Apply():
-            return side.atom in ELEMENTWISE and all(map(_is_elementary, side.arguments))
-        case _:
-            return False
+    pending, seen = [side], {side}
+    while pending:
+        below: tuple[Expr, ...] = ()
+        match pending.pop():
+            case ParamValue() | Constant() | SizeValue():
+                continue
+            case Subscript(value=value):
+                below = (value,)
+            case Named() | Comprehension() as node:
+                below = children(node)
+            case Apply(atom=atom, arguments=arguments) if atom in ELEMENTWISE:
+                below = arguments
+            case _:
+                return False
+        pending += [part for part in below if part not in seen]
+        seen.update(below)
+    return True
 
 
-def _sides(model: Model) -> Iterator[Expr]:
+def _sides(model: Model, dependence: Dependence) -> Iterator[Expr]:
     for constraint in model.constraints:
         match constraint:
             case Relation():
-                yield from (constraint.operands[k] for k in _ends(constraint))
+                yield from (constraint.operands[k] for k in _ends(constraint, dependence))
             case InSet(set=use) if use.name == "box":
                 yield from use.arguments
     for var in model.vars.values():
@@ -97,39 +103,38 @@ def _sides(model: Model) -> Iterator[Expr]:
             yield from var.set.arguments
 
 
-def _ends(relation: Relation) -> tuple[int, ...]:
+def _ends(relation: Relation, dependence: Dependence) -> tuple[int, ...]:
     """The places of the operands that are bounds: the ends of a chain of inequalities, where they have no vars."""
     if "==" in relation.operators:
         return ()
     ends = (0, len(relation.operands) - 1)
-    return tuple(k for k in ends if not any(isinstance(n, VarValue) for n in walk(relation.operands[k])))
+    return tuple(k for k in ends if not dependence.vars(relation.operands[k]))
 
 
-def _elsewhere(model: Model) -> Iterator[Expr]:
+def _elsewhere(model: Model, dependence: Dependence) -> Iterator[Expr]:
     """Where a param meets arithmetic: objective, lets, conditions, operands and divisors that are no bound."""
     yield from model.lets.values()
     if model.objective is not None:
         yield model.objective.value
     for constraint in model.constraints:
-        yield from _within(constraint)
+        yield from _within(constraint, dependence)
     for var in model.vars.values():
         if var.start is not None:
             yield var.start
         if var.set is not None and var.set.name != "box":
             yield from var.set.arguments
-    for side in _sides(model):
-        if not _is_elementary(side):
-            yield side
-        yield from (n.arguments[1] for n in walk(side) if isinstance(n, Apply) and n.atom == "divide")
+    sides = list(_sides(model, dependence))
+    yield from (side for side in sides if not _is_elementary(side))
+    yield from (n.arguments[1] for n in walk(*sides) if isinstance(n, Apply) and n.atom == "divide")
 
 
-def _within(constraint: Constraint) -> Iterator[Expr]:
+def _within(constraint: Constraint, dependence: Dependence) -> Iterator[Expr]:
     """The expressions of a constraint other than its bounds."""
     if constraint.condition is not None:
         yield constraint.condition
     match constraint:
         case Relation():
-            ends = _ends(constraint)
+            ends = _ends(constraint, dependence)
             yield from (operand for k, operand in enumerate(constraint.operands) if k not in ends)
         case InSet():
             yield constraint.value

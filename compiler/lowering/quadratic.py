@@ -8,7 +8,7 @@ product AᵀA.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,15 @@ Sizes = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """Σ weight · expr, in a scope: what is yet to be taken apart."""
+
+    expr: Expr
+    weight: Any
+    scope: Scope
+
+
+@dataclass(frozen=True, eq=False)
 class QuadraticTerms:
     """Collects the terms of ⟨weight, expr⟩; ``affine(expr)`` may know more of curvature than the form shows."""
 
@@ -37,12 +46,24 @@ class QuadraticTerms:
 
     def collect(self, expr: Expr, weight: Any, scope: Scope) -> list[Term]:
         """The terms of Σ weight · expr; the weight has the expression's shape, or is a scalar for all entries."""
+        terms: list[Term] = []
+        pending: list[Term | Part] = [Part(expr, weight, scope)]
+        while pending:
+            here = pending.pop()
+            if isinstance(here, Part):
+                pending += reversed(self._opened(here.expr, here.weight, here.scope))
+            else:
+                terms.append(here)
+        return terms
+
+    def _opened(self, expr: Expr, weight: Any, scope: Scope) -> Sequence[Term | Part]:
+        """What an expression is the sum of: terms, and parts that are yet to be looked into."""
         shape = scope.inputs.shape(expr.shape)
         if is_affine(expr, scope.dependence) or self.affine(expr):
             return [Linear(weight, self.forms.form(expr, scope), shape)]
         match expr:
             case Named():
-                return self.collect(expr.value, weight, scope)
+                return [Part(expr.value, weight, scope)]
             case Apply():
                 return self._apply(expr, weight, scope)
             case Reduce(operator="sum" | "mean"):
@@ -54,33 +75,30 @@ class QuadraticTerms:
 
     # ------------------------------------------------------------ applications
 
-    def _apply(self, expr: Apply, weight: Any, scope: Scope) -> list[Term]:
+    def _apply(self, expr: Apply, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         shape = scope.inputs.shape(expr.shape)
         match expr:
             case Apply(atom="add" | "subtract", arguments=(left, right)):
                 other = -weight if expr.atom == "subtract" else weight
-                return [
-                    *self._part(left, weight, shape, scope),
-                    *self._part(right, other, shape, scope),
-                ]
+                return [self._part(left, weight, shape, scope), self._part(right, other, shape, scope)]
             case Apply(atom="negate", arguments=(argument,)):
-                return self.collect(argument, -weight, scope)
+                return [Part(argument, -weight, scope)]
             case Apply(atom="multiply" | "divide"):
                 return self._scaled(expr, weight, shape, scope)
             case _:
                 return self._function(expr, weight, scope)
 
-    def _function(self, expr: Apply, weight: Any, scope: Scope) -> list[Term]:
+    def _function(self, expr: Apply, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         match expr:
             case Apply(atom="square" | "squared" | "sumsq", arguments=(base,)):
                 return self._square(base, weight, scope)
             case Apply(atom="power", arguments=(base, Constant(value=2))):
                 return self._power(base, weight, scope)
             case Apply(atom="sum", arguments=(argument,)):
-                return self.collect(argument, weight, scope)
+                return [Part(argument, weight, scope)]
             case Apply(atom="mean", arguments=(argument,)):
                 number = size_of(scope.inputs.shape(argument.shape))
-                return self.collect(argument, divide(weight, self._real(number, scope)), scope)
+                return [Part(argument, divide(weight, self._real(number, scope)), scope)]
             case Apply(atom="quad", arguments=(base, matrix)) if not scope.dependence.vars(matrix):
                 return self._quadratic_form(base, matrix, weight, scope)
             case Apply(atom="if", arguments=(condition, _, _)) if not scope.dependence.vars(condition):
@@ -90,25 +108,25 @@ class QuadraticTerms:
             case _:
                 return self._other(expr, weight, scope)
 
-    def _other(self, expr: Apply, weight: Any, scope: Scope) -> list[Term]:
+    def _other(self, expr: Apply, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         """An atom whose value is an expression is read as that expression; another is differentiated."""
         elementary = expr.atom in ("if", "divide", "power", "matmul", "maximum", "minimum", "concat", "stack")
         if elementary or self.forms.evaluator.atoms.primitive(expr.atom) is not None:
             return [self._differentiated(expr, weight, scope)]
-        return self.collect(self.forms.evaluator.atoms.expand(expr), weight, scope)
+        return [Part(self.forms.evaluator.atoms.expand(expr), weight, scope)]
 
     @staticmethod
     def _real(number: Any, scope: Scope) -> Any:
         return number if is_number(number) else jnp.asarray(number, scope.inputs.dtype)
 
-    def _part(self, expr: Expr, weight: Any, shape: Sizes, scope: Scope) -> list[Term]:
+    def _part(self, expr: Expr, weight: Any, shape: Sizes, scope: Scope) -> Part:
         """A part of an elementwise expression; where it is a scalar that was copied, its weights add up."""
         if shape and not expr.shape:
             number = size_of(shape)
             weight = weight * self._real(number, scope) if jnp.ndim(weight) == 0 else jnp.sum(weight)
-        return self.collect(expr, weight, scope)
+        return Part(expr, weight, scope)
 
-    def _scaled(self, expr: Apply, weight: Any, shape: Sizes, scope: Scope) -> list[Term]:
+    def _scaled(self, expr: Apply, weight: Any, shape: Sizes, scope: Scope) -> Sequence[Term | Part]:
         left, right = expr.arguments
         varies = scope.dependence.vars
         if varies(left) and varies(right):
@@ -120,9 +138,9 @@ class QuadraticTerms:
         varying, other = (left, right) if varies(left) else (right, left)
         factor = self._real(self.forms.evaluator.value(other, scope), scope)
         weight = divide(weight, factor) if expr.atom == "divide" else times(weight, factor)
-        return self._part(varying, weight, shape, scope)
+        return [self._part(varying, weight, shape, scope)]
 
-    def _product(self, left: Expr, right: Expr, weight: Any, shape: Sizes, scope: Scope) -> list[Term]:
+    def _product(self, left: Expr, right: Expr, weight: Any, shape: Sizes, scope: Scope) -> Sequence[Term | Part]:
         if not (is_affine(left, scope.dependence) and is_affine(right, scope.dependence)):
             whole = Apply("multiply", (left, right), shape=left.shape or right.shape, span=left.span)
             return [self._differentiated(whole, weight, scope)]
@@ -133,40 +151,40 @@ class QuadraticTerms:
         )
         return [Product(weight, a, None if left is right else b, shape)]
 
-    def _square(self, base: Expr, weight: Any, scope: Scope) -> list[Term]:
+    def _square(self, base: Expr, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         if not (is_affine(base, scope.dependence) or self.affine(base)):
             square = Apply("multiply", (base, base), shape=base.shape, span=base.span)
             return [self._differentiated(square, weight, scope)]
         return [Product(weight, self.forms.form(base, scope), None, scope.inputs.shape(base.shape))]
 
-    def _power(self, base: Expr, weight: Any, scope: Scope) -> list[Term]:
+    def _power(self, base: Expr, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         if isinstance(base, Apply) and base.atom in ("norm2", "norm_fro"):
             return self._square(base.arguments[0], weight, scope)
         return self._square(base, weight, scope)
 
-    def _quadratic_form(self, base: Expr, matrix: Expr, weight: Any, scope: Scope) -> list[Term]:
+    def _quadratic_form(self, base: Expr, matrix: Expr, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         product = Apply("matmul", (matrix, base), shape=base.shape, span=base.span)
         return self._dot(product, base, weight, scope)
 
-    def _dot(self, left: Expr, right: Expr, weight: Any, scope: Scope) -> list[Term]:
+    def _dot(self, left: Expr, right: Expr, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         """A scalar product of two vectors: products of their entries, each with the same weight."""
         if not scope.dependence.vars(left) or not scope.dependence.vars(right):
             varying, other = (left, right) if scope.dependence.vars(left) else (right, left)
-            return self.collect(varying, weight * self.forms.evaluator.array(other, scope), scope)
+            return [Part(varying, weight * self.forms.evaluator.array(other, scope), scope)]
         return self._product(left, right, weight, scope.inputs.shape(left.shape), scope)
 
-    def _choice(self, expr: Apply, weight: Any, scope: Scope) -> list[Term]:
+    def _choice(self, expr: Apply, weight: Any, scope: Scope) -> Sequence[Term | Part]:
         """A branch counts where it is taken; a condition free of vars chooses."""
         condition, chosen, otherwise = expr.arguments
         holds = self.forms.evaluator.value(condition, scope)
         if is_number(holds):
-            return self._part(chosen if holds else otherwise, weight, scope.inputs.shape(expr.shape), scope)
-        terms: list[Term] = []
+            return [self._part(chosen if holds else otherwise, weight, scope.inputs.shape(expr.shape), scope)]
+        terms: list[Term | Part] = []
         for branch, taken in ((chosen, holds), (otherwise, jnp.logical_not(holds))):
             shape = jnp.broadcast_shapes(scope.inputs.shape(expr.shape), taken.shape)
             within = scope if scope.dependence.regular(branch) else scope.guarded(taken)
             kept = jnp.where(taken, jnp.asarray(weight, scope.inputs.dtype), 0)
-            terms += self._part(branch, jnp.broadcast_to(kept, shape), shape, within)
+            terms.append(self._part(branch, jnp.broadcast_to(kept, shape), shape, within))
         return terms
 
     # ------------------------------------------------------------ clauses

@@ -24,13 +24,17 @@ class Segment:
 
 def conjuncts(condition: Expr) -> tuple[Expr, ...]:
     """The parts of a conjunction."""
-    match condition:
-        case Apply(atom="and", arguments=arguments):
-            return tuple(part for argument in arguments for part in conjuncts(argument))
-        case Named(value=value):
-            return conjuncts(value)
-        case _:
-            return (condition,)
+    found: list[Expr] = []
+    pending = [condition]
+    while pending:
+        match pending.pop():
+            case Apply(atom="and", arguments=arguments):
+                pending += reversed(arguments)
+            case Named(value=value):
+                pending.append(value)
+            case part:
+                found.append(part)
+    return tuple(found)
 
 
 def find_segments(binder: Binder, bodies: Sequence[Expr], scope: Scope) -> list[Segment]:

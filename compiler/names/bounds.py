@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from karush.compiler.dependence import children
 from karush.compiler.model import (
     Apply,
     Binder,
@@ -19,6 +20,7 @@ from karush.compiler.model import (
     Comprehension,
     Constant,
     Expr,
+    Kind,
     Named,
     SizeValue,
     Subscript,
@@ -55,6 +57,25 @@ class Bounds:
 
     def form(self, expr: Expr) -> Size | None:
         """The polynomial of an integer expression; None where it is none, or where nothing bounds an ingredient."""
+        known: dict[Expr, Size | None] = {}
+        pending = [expr]
+        while pending:
+            node = pending[-1]
+            missing = [part for part in self._integer_parts(node) if part not in known]
+            if missing:
+                pending += missing
+            else:
+                known[node] = self._form(node, known)
+                pending.pop()
+        return known[expr]
+
+    def _integer_parts(self, expr: Expr) -> tuple[Expr, ...]:
+        """The expressions whose forms make that of an expression."""
+        if expr in self.index_sizes or expr.kind is not Kind.INTEGER:
+            return ()
+        return children(expr) if isinstance(expr, (Named, Comprehension, Apply)) else ()
+
+    def _form(self, expr: Expr, known: Mapping[Expr, Size | None]) -> Size | None:
         if expr in self.index_sizes:
             return self._index_token(expr, expr)
         match expr:
@@ -64,14 +85,12 @@ class Bounds:
                 return expr.size
             case BinderValue():
                 return self._binder_token(expr.binder)
-            case Named():
-                return self.form(expr.value)
+            case Named() | Comprehension():
+                return known.get(children(expr)[0])
             case Subscript():
                 return self._subscript_form(expr)
-            case Comprehension():
-                return self.form(expr.body)
             case Apply():
-                return self._apply_form(expr)
+                return _combined(expr.atom, [known.get(a) for a in expr.arguments])
         return None
 
     def _subscript_form(self, expr: Subscript) -> Size | None:
@@ -92,22 +111,6 @@ class Bounds:
         token = f"index#{id(used)}"
         self.low[token], self.high[token] = ZERO, self.index_sizes[declared] - ONE
         return Size.of(token)
-
-    def _apply_form(self, expr: Apply) -> Size | None:
-        parts = [self.form(a) for a in expr.arguments]
-        known = [p for p in parts if p is not None]
-        if len(known) != len(parts):
-            return None
-        match expr.atom, known:
-            case "add", [a, b]:
-                return a + b
-            case "subtract", [a, b]:
-                return a - b
-            case "multiply", [a, b]:
-                return a * b
-            case "negate", [a]:
-                return ZERO - a
-        return None
 
     # ------------------------------------------------------------ proofs
 
@@ -203,19 +206,39 @@ def _least_from(length: Size) -> Iterable[tuple[str, int]]:
 
 def facts_of(condition: Expr, bounds: Bounds, holds: bool = True) -> tuple[Size, ...]:
     """Forms that are ≥ 0 where ``condition`` holds (or, with ``holds`` False, where it does not)."""
-    match condition:
-        case Apply(atom="and", arguments=(a, b)) if holds:
-            return facts_of(a, bounds) + facts_of(b, bounds)
-        case Apply(atom="or", arguments=(a, b)) if not holds:
-            return facts_of(a, bounds, False) + facts_of(b, bounds, False)
-        case Apply(atom="not", arguments=(a,)):
-            return facts_of(a, bounds, not holds)
-        case Apply(atom=atom, arguments=(a, b)) if atom in _NEGATION:
-            left, right = bounds.form(a), bounds.form(b)
-            if left is None or right is None:
-                return ()
-            return _comparison_facts(atom if holds else _NEGATION[atom], left, right)
-    return ()
+    found: list[Size] = []
+    pending = [(condition, holds)]
+    while pending:
+        part, true = pending.pop()
+        match part:
+            case Apply(atom="and", arguments=(a, b)) if true:
+                pending += [(b, True), (a, True)]
+            case Apply(atom="or", arguments=(a, b)) if not true:
+                pending += [(b, False), (a, False)]
+            case Apply(atom="not", arguments=(a,)):
+                pending.append((a, not true))
+            case Apply(atom=atom, arguments=(a, b)) if atom in _NEGATION:
+                left, right = bounds.form(a), bounds.form(b)
+                if left is not None and right is not None:
+                    found += _comparison_facts(atom if true else _NEGATION[atom], left, right)
+    return tuple(found)
+
+
+def _combined(atom: str, parts: list[Size | None]) -> Size | None:
+    """The form of an operator, of the forms of its operands."""
+    known = [p for p in parts if p is not None]
+    if len(known) != len(parts):
+        return None
+    match atom, known:
+        case "add", [a, b]:
+            return a + b
+        case "subtract", [a, b]:
+            return a - b
+        case "multiply", [a, b]:
+            return a * b
+        case "negate", [a]:
+            return ZERO - a
+    return None
 
 
 _NEGATION = {

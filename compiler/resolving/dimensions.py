@@ -22,16 +22,27 @@ def find_size(context: Context, node: ast.Expr) -> Size | None:
             size = find_size(context, node.operand)
             return size if size is None or node.operator == "+" else Size.constant(-1) * size
         case ast.Binary(operator="+" | "-" | "*"):
-            return _binary_size(context, node)
+            return _chain_of_sizes(context, node)
     context.report(shape_messages.not_a_size(node))
     return None
 
 
-def _binary_size(context: Context, node: ast.Binary) -> Size | None:
-    left, right = find_size(context, node.left), find_size(context, node.right)
-    if left is None or right is None:
-        return None
-    match node.operator:
+def _chain_of_sizes(context: Context, node: ast.Binary) -> Size | None:
+    """``a + b * c - …``, from the left with a loop."""
+    spine: list[ast.Binary] = []
+    first: ast.Expr = node
+    while isinstance(first, ast.Binary) and first.operator in "+-*":
+        spine.append(first)
+        first = first.left
+    size = find_size(context, first)
+    for outer in reversed(spine):
+        right = find_size(context, outer.right)
+        size = None if size is None or right is None else _combined(outer.operator, size, right)
+    return size
+
+
+def _combined(operator: str, left: Size, right: Size) -> Size:
+    match operator:
         case "+":
             return left + right
         case "-":
@@ -71,14 +82,15 @@ def find_shape(context: Context, sizes: tuple[ast.Expr, ...]) -> Shape | None:
 
 def names_in(node: ast.Node | None) -> Iterator[ast.Name]:
     """The names in a size expression."""
-    match node:
-        case ast.Name():
-            yield node
-        case ast.Unary():
-            yield from names_in(node.operand)
-        case ast.Binary():
-            yield from names_in(node.left)
-            yield from names_in(node.right)
+    pending = [node]
+    while pending:
+        match pending.pop():
+            case ast.Name() as name:
+                yield name
+            case ast.Unary(operand=operand):
+                pending.append(operand)
+            case ast.Binary(left=left, right=right):
+                pending += [right, left]
 
 
 def header_sizes(header: tuple[ast.Declaration, ...]) -> tuple[str, ...]:

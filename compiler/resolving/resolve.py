@@ -15,7 +15,7 @@ from karush.compiler.model import Dim, Model
 from karush.compiler.names.context import Block, Context, Session
 from karush.compiler.names.symbols import HIDDEN_IN_MODEL, DimSymbol, ModelSymbol, PoisonSymbol, Scope
 from karush.compiler.resolving import statements, vocabulary
-from karush.compiler.resolving.dimensions import header_sizes
+from karush.compiler.resolving.dimensions import header_sizes, names_in
 from karush.compiler.resolving.draft import Draft
 from karush.compiler.resolving.expressions import resolve_expression
 from karush.compiler.resolving.form import check_form
@@ -103,7 +103,7 @@ def _model_block(draft: Draft, node: ast.ModelBlock) -> None:
     inner = Draft(replace(outer, scope=scope, block=Block()), node.name, draft.complete)
     sizes = header_sizes(node.header)
     for name in sizes:
-        span = next(n for i in node.header for s in i.sizes for n in _size_names(s) if n.id == name).span
+        span = next(n for i in node.header for s in i.sizes for n in names_in(s) if n.id == name).span
         scope.names[name] = DimSymbol(name, span, Size.of(name))
         inner.dims[name] = Dim(name, None, span)
     for item in node.header:
@@ -117,17 +117,6 @@ def _model_block(draft: Draft, node: ast.ModelBlock) -> None:
         draft.poison(node.name, node.name_span)
     else:
         draft.declare(ModelSymbol(node.name, node.name_span, model, node, sizes), node.name_span)
-
-
-def _size_names(node: ast.Expr) -> list[ast.Name]:
-    match node:
-        case ast.Name():
-            return [node]
-        case ast.Unary():
-            return _size_names(node.operand)
-        case ast.Binary():
-            return _size_names(node.left) + _size_names(node.right)
-    return []
 
 
 _RULES: dict[type, Callable[[Draft, Any], None]] = {

@@ -105,27 +105,33 @@ def check_range(context: Context, use: IndexUse) -> bool:
     return False
 
 
+MAX_LEVELS = 40
+"""How many choices within choices an index may hold: beyond them it counts as one that may leave its range."""
+
+
 def proved_in_range(context: Context, index: Expr, size: Size) -> bool:
     """Whether an index is proved to be one of 0 … size - 1; asks for conditions on the data where it is literal."""
     return _first_failure(context, index, size, context.bounds()) is None
 
 
-def _first_failure(context: Context, index: Expr, size: Size, bounds: Bounds) -> Expr | None:
+def _first_failure(context: Context, index: Expr, size: Size, bounds: Bounds, level: int = 0) -> Expr | None:
     """The part of an index expression for which the proof fails; None where all is well."""
+    while isinstance(index, Named):
+        index = index.value
+    if level == MAX_LEVELS:
+        return index
     match index:
-        case Named():
-            return _first_failure(context, index.value, size, bounds)
         case Apply(atom="stack" | "concat"):
-            failures = (_first_failure(context, a, size, bounds) for a in index.arguments)
+            failures = (_first_failure(context, a, size, bounds, level + 1) for a in index.arguments)
             return next((f for f in failures if f is not None), None)
         case Apply(atom="if", arguments=(condition, then, orelse)):
             inside = _knowing(bounds, facts_of(condition, bounds))
             outside = _knowing(bounds, facts_of(condition, bounds, holds=False))
-            failure = _first_failure(context, then, size, inside)
-            return failure if failure is not None else _first_failure(context, orelse, size, outside)
+            failure = _first_failure(context, then, size, inside, level + 1)
+            return failure if failure is not None else _first_failure(context, orelse, size, outside, level + 1)
         case Comprehension():
             inside = Bounds(bounds.index_sizes, bounds.facts, bounds.binders + index.binders)
-            return _first_failure(context, index.body, size, inside)
+            return _first_failure(context, index.body, size, inside, level + 1)
     lower = _holds(context, index, bounds, "maximum", lambda form: form)
     upper = lower and _holds(context, index, bounds, "minimum", lambda form: size - ONE - form)
     return None if upper else index
@@ -135,10 +141,14 @@ def _knowing(bounds: Bounds, facts: tuple[Size, ...]) -> Bounds:
     return Bounds(bounds.index_sizes, bounds.facts + facts, bounds.binders, bounds.low, bounds.high)
 
 
-def _holds(context: Context, index: Expr, bounds: Bounds, either: str, room: Callable[[Size], Size]) -> bool:
+def _holds(
+    context: Context, index: Expr, bounds: Bounds, either: str, room: Callable[[Size], Size], level: int = 0
+) -> bool:
     """Prove room(index) ≥ 0. Of ``either`` (``max`` from below, ``min`` from above) one argument is enough."""
     if isinstance(index, Apply) and index.atom in ("maximum", "minimum"):
-        proofs = (_holds(context, a, bounds, either, room) for a in index.arguments)
+        if level == MAX_LEVELS:
+            return False
+        proofs = (_holds(context, a, bounds, either, room, level + 1) for a in index.arguments)
         return any(proofs) if index.atom == either else all(proofs)
     form = bounds.form(index)
     if form is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from karush.compiler.dependence import walk
+from karush.compiler.dependence import Dependence, walk
 from karush.compiler.model import (
     Apply,
     At,
@@ -32,7 +32,6 @@ from karush.compiler.show.terms import (
     Term,
     apply,
     divided,
-    has_var,
     inner,
     outer,
     product,
@@ -63,6 +62,8 @@ class Gradient:
     model: Model
     found: list[Contribution] = field(default_factory=list)
     elements: dict[str, str] = field(default_factory=dict)
+    pending: list[tuple[Expr, Term, Place]] = field(default_factory=list)
+    dependence: Dependence = field(default_factory=Dependence)
 
     def element(self, node: Apply) -> Symbol:
         """A symbol for an element of the subdifferential of an atom at its argument, noted with its meaning."""
@@ -72,10 +73,14 @@ class Gradient:
         self.elements[name] = meaning
         return Symbol(name, shape=node.arguments[0].shape, span=node.span)
 
+    def varies(self, expr: Expr) -> bool:
+        """Whether a var occurs."""
+        return bool(self.dependence.vars(expr))
+
     def symmetric(self, expr: Expr) -> bool:
         """Whether an expression is a param declared symmetric."""
-        if isinstance(expr, Named):
-            return self.symmetric(expr.value)
+        while isinstance(expr, Named):
+            expr = expr.value
         param = self.model.params.get(expr.name) if isinstance(expr, ParamValue) else None
         return param is not None and param.set is not None and param.set.name in SYMMETRIC_SETS
 
@@ -99,10 +104,15 @@ def transposed(gradient: Gradient, matrix: Expr) -> Expr:
 
 def column(gradient: Gradient, vector: Expr) -> Expr:
     """``w @ A`` written as a column, ``Aᵀ w``."""
-    if isinstance(vector, Apply) and vector.atom == "matmul":
+    matrices: list[Expr] = []
+    while isinstance(vector, Apply) and vector.atom == "matmul":
         left, right = vector.arguments
-        if len(left.shape) == 1 and len(right.shape) == 2:
-            return product(transposed(gradient, right), column(gradient, left))
+        if (len(left.shape), len(right.shape)) != (1, 2):
+            break
+        matrices.append(right)
+        vector = left
+    for matrix in reversed(matrices):
+        vector = product(transposed(gradient, matrix), vector)
     return vector
 
 
@@ -110,14 +120,28 @@ def column(gradient: Gradient, vector: Expr) -> Expr:
 
 
 def pull(gradient: Gradient, expr: Expr, term: Term, place: Place) -> None:
-    """Collect the gradient of ⟨term, expr⟩."""
-    if not has_var(expr):
+    """Collect the gradient of ⟨term, expr⟩, with a loop over what the rules leave to be pulled."""
+    gradient.pending.append((expr, term, place))
+    while gradient.pending:
+        waiting = len(gradient.pending) - 1
+        pull_one(gradient, *gradient.pending.pop())
+        gradient.pending[waiting:] = reversed(gradient.pending[waiting:])
+
+
+def later(gradient: Gradient, expr: Expr, term: Term, place: Place) -> None:
+    """Leave ⟨term, expr⟩ to be pulled."""
+    gradient.pending.append((expr, term, place))
+
+
+def pull_one(gradient: Gradient, expr: Expr, term: Term, place: Place) -> None:
+    """Collect the gradient of ⟨term, expr⟩, or leave that of its parts to be pulled."""
+    if not gradient.varies(expr):
         return
     match expr:
         case VarValue(name=name):
             gradient.found.append(Contribution(name, None, place.binders, place.conditions, term))
         case Named(value=value):
-            pull(gradient, value, term, place)
+            later(gradient, value, term, place)
         case Apply(atom=atom) if atom in RULES:
             RULES[atom](gradient, expr, term, place)
         case Apply():
@@ -128,7 +152,7 @@ def pull(gradient: Gradient, expr: Expr, term: Term, place: Place) -> None:
             pull_reduce(gradient, expr, term, place)
         case Comprehension(binders=binders, body=body):
             inside = replace(place, binders=(*place.binders, *binders))
-            pull(gradient, body, entry(term, binders, body), inside)
+            later(gradient, body, entry(term, binders, body), inside)
         case _:
             note_whole(gradient, expr, term, place)
 
@@ -149,7 +173,7 @@ def pull_reduce(gradient: Gradient, expr: Reduce, term: Term, place: Place) -> N
         for binder in expr.binders:
             size = Symbol(str(binder.length), shape=(), span=expr.span)
             term = divided(term, size)
-    pull(gradient, expr.body, term, Place((*place.binders, *expr.binders), conditions))
+    later(gradient, expr.body, term, Place((*place.binders, *expr.binders), conditions))
 
 
 def pull_subscript(gradient: Gradient, expr: Subscript, term: Term, place: Place) -> None:
@@ -180,37 +204,37 @@ def note_whole(gradient: Gradient, expr: Expr, term: Term, place: Place) -> None
 def pull_add(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """A + b."""
     for operand in expr.arguments:
-        pull(gradient, operand, spread(expr, operand, term), place)
+        later(gradient, operand, spread(expr, operand, term), place)
 
 
 def pull_subtract(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """A − b."""
     first, second = expr.arguments
-    pull(gradient, first, spread(expr, first, term), place)
+    later(gradient, first, spread(expr, first, term), place)
     minus = replace(term, coefficient=-term.coefficient)
-    pull(gradient, second, spread(expr, second, minus), place)
+    later(gradient, second, spread(expr, second, minus), place)
 
 
 def pull_negate(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """−a."""
-    pull(gradient, expr.arguments[0], replace(term, coefficient=-term.coefficient), place)
+    later(gradient, expr.arguments[0], replace(term, coefficient=-term.coefficient), place)
 
 
 def pull_multiply(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """A·b, entry by entry."""
     for operand, other in (expr.arguments, expr.arguments[::-1]):
-        if has_var(operand):
+        if gradient.varies(operand):
             moved = inner(term, other) if other.shape and not operand.shape else times(term, other)
-            pull(gradient, operand, moved, place)
+            later(gradient, operand, moved, place)
 
 
 def pull_divide(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """A/b with a constant b; anything else keeps its name."""
     top, bottom = expr.arguments
-    if has_var(bottom) or bottom.shape:
+    if gradient.varies(bottom) or bottom.shape:
         note_whole(gradient, expr, term, place)
     else:
-        pull(gradient, top, divided(term, bottom), place)
+        later(gradient, top, divided(term, bottom), place)
 
 
 def pull_power(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
@@ -226,7 +250,7 @@ def pull_power(gradient: Gradient, expr: Apply, term: Term, place: Place) -> Non
     else:
         lower = Constant(k - 1, shape=(), kind=Kind.REAL, span=expr.span)
         slope = None if k == 1 else apply("power", (base, lower), base.shape, expr.span)
-    pull(gradient, base, term if slope is None else times(term, slope), place)
+    later(gradient, base, term if slope is None else times(term, slope), place)
 
 
 def pull_matmul(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
@@ -235,23 +259,23 @@ def pull_matmul(gradient: Gradient, expr: Apply, term: Term, place: Place) -> No
     ranks = len(left.shape), len(right.shape)
     body = term.body
     if ranks == (1, 1):
-        pull(gradient, left, times(term, column(gradient, right)), place)
-        pull(gradient, right, times(term, column(gradient, left)), place)
+        later(gradient, left, times(term, column(gradient, right)), place)
+        later(gradient, right, times(term, column(gradient, left)), place)
     elif body is None:
         note_whole(gradient, expr, term, place)
     elif ranks == (1, 2):
-        pull(gradient, left, replace(term, body=product(right, column(gradient, body))), place)
-        pull(gradient, right, replace(term, body=outer(left, body)), place)
+        later(gradient, left, replace(term, body=product(right, column(gradient, body))), place)
+        later(gradient, right, replace(term, body=outer(left, body)), place)
     else:
-        pull(gradient, right, replace(term, body=product(transposed(gradient, left), body)), place)
+        later(gradient, right, replace(term, body=product(transposed(gradient, left), body)), place)
         other = outer(body, right) if ranks == (2, 1) else product(body, transposed(gradient, right))
-        pull(gradient, left, replace(term, body=other), place)
+        later(gradient, left, replace(term, body=other), place)
 
 
 def pull_transpose(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """Aᵀ."""
     body = term.body if term.body is None else transposed(gradient, term.body)
-    pull(gradient, expr.arguments[0], replace(term, body=body), place)
+    later(gradient, expr.arguments[0], replace(term, body=body), place)
 
 
 def pull_sum(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
@@ -261,19 +285,19 @@ def pull_sum(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     if expr.atom == "mean":
         for size in argument.shape:
             term = divided(term, Symbol(str(size), shape=(), span=expr.span))
-    pull(gradient, argument, times(term, ones) if argument.shape else term, place)
+    later(gradient, argument, times(term, ones) if argument.shape else term, place)
 
 
 def pull_sumsq(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """‖a‖²: 2 a."""
     argument = expr.arguments[0]
-    pull(gradient, argument, times(replace(term, coefficient=2 * term.coefficient), argument), place)
+    later(gradient, argument, times(replace(term, coefficient=2 * term.coefficient), argument), place)
 
 
 def pull_quad(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """Xᵀ P x with constant P: (P + Pᵀ) x."""
     x, matrix = expr.arguments
-    if has_var(matrix):
+    if gradient.varies(matrix):
         note_whole(gradient, expr, term, place)
         return
     if gradient.symmetric(matrix):
@@ -281,16 +305,16 @@ def pull_quad(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None
     else:
         both = (matrix, transposed(gradient, matrix))
         matrix = apply("add", both, matrix.shape, expr.span)
-    pull(gradient, x, times(term, product(matrix, x)), place)
+    later(gradient, x, times(term, product(matrix, x)), place)
 
 
 def pull_other(gradient: Gradient, expr: Apply, term: Term, place: Place) -> None:
     """An atom of one argument in which vars occur: its (sub)derivative by name."""
     first, *rest = expr.arguments
-    if not has_var(first) or any(has_var(a) for a in rest):
+    if not gradient.varies(first) or any(gradient.varies(a) for a in rest):
         note_whole(gradient, expr, term, place)
         return
-    pull(gradient, first, times(term, gradient.element(expr)), place)
+    later(gradient, first, times(term, gradient.element(expr)), place)
 
 
 Rule = Callable[[Gradient, Apply, Term, Place], None]

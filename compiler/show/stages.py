@@ -215,21 +215,22 @@ def show_ir(model: Model) -> str:
 
 def ir_lines(value: Any, title: str, depth: int, numbers: dict[Expr, int]) -> Iterator[str]:
     """The lines of one node: its kind, plain fields and shape, then its parts."""
-    indent = "  " * depth
-    if not is_dataclass(value) or isinstance(value, Size):
-        yield f"{indent}{title}: {value}"
-        return
-    if isinstance(value, Expr) and value in numbers:
-        yield f"{indent}{title}: #{numbers[value]}"
-        return
-    mark = ""
-    if isinstance(value, Expr):
-        numbers[value] = len(numbers) + 1
-        mark = f" #{numbers[value]} {show_shape(value.shape)} {value.kind.value}"
-    plain, parts = split_fields(value)
-    yield f"{indent}{title}: {type(value).__name__}{mark}{plain}"
-    for name, part in parts:
-        yield from ir_lines(part, name, depth + 1, numbers)
+    pending = [(value, title, depth)]
+    while pending:
+        node, name, level = pending.pop()
+        indent = "  " * level
+        if not is_dataclass(node) or isinstance(node, Size):
+            yield f"{indent}{name}: {node}"
+        elif isinstance(node, Expr) and node in numbers:
+            yield f"{indent}{name}: #{numbers[node]}"
+        else:
+            mark = ""
+            if isinstance(node, Expr):
+                numbers[node] = len(numbers) + 1
+                mark = f" #{numbers[node]} {show_shape(node.shape)} {node.kind.value}"
+            plain, parts = split_fields(node)
+            yield f"{indent}{name}: {type(node).__name__}{mark}{plain}"
+            pending += [(part, title, level + 1) for title, part in reversed(parts)]
 
 
 def split_fields(value: Any) -> tuple[str, list[tuple[str, Any]]]:

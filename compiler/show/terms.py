@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from karush.compiler.dependence import walk
-from karush.compiler.model import Apply, Constant, Expr, Kind, SizeValue, VarValue
+from karush.compiler.model import Apply, Constant, Expr, Kind, SizeValue
 from karush.dsl.source import Span
 from karush.stdlib.shape import Shape, Size
 
@@ -27,11 +26,6 @@ class Term:
     body: Expr | None = None
 
 
-def has_var(expr: Expr) -> bool:
-    """Whether a var occurs."""
-    return any(isinstance(node, VarValue) for node in walk(expr))
-
-
 def apply(atom: str, arguments: tuple[Expr, ...], shape: Shape, span: Span) -> Apply:
     """A node that stands in no file."""
     return Apply(atom, arguments, shape=shape, kind=Kind.REAL, span=span)
@@ -39,29 +33,39 @@ def apply(atom: str, arguments: tuple[Expr, ...], shape: Shape, span: Span) -> A
 
 def scaled(term: Term, factor: Expr) -> Term:
     """The term times a scalar expression."""
-    match factor:
-        case Constant(value=value):
-            return replace(term, coefficient=term.coefficient * float(value))
-        case Apply(atom="multiply", arguments=(a, b)) if not a.shape and not b.shape:
-            return scaled(scaled(term, a), b)
-        case Apply(atom="divide", arguments=(a, b)) if not a.shape and not b.shape:
-            return divided(scaled(term, a), b)
-        case Apply(atom="negate", arguments=(a,)):
-            return scaled(replace(term, coefficient=-term.coefficient), a)
-    return replace(term, over=(*term.over, factor))
+    return _multiplied(term, factor, over=True)
 
 
 def divided(term: Term, factor: Expr) -> Term:
     """The term over a scalar expression."""
-    match factor:
-        case Constant(value=value) if value:
-            return replace(term, coefficient=term.coefficient / float(value))
-        case Apply(atom="multiply", arguments=(a, b)):
-            return divided(divided(term, a), b)
-        case SizeValue(size=Size(terms=((monomial, coefficient),))) if coefficient != 1 and monomial:
-            rest = SizeValue(Size(((monomial, 1),)), shape=(), kind=Kind.INTEGER, span=factor.span)
-            return divided(replace(term, coefficient=term.coefficient / coefficient), rest)
-    return replace(term, under=(*term.under, factor))
+    return _multiplied(term, factor, over=False)
+
+
+def _multiplied(term: Term, factor: Expr, over: bool) -> Term:
+    """The term times a factor, or over it: products and signs are taken apart, with a loop."""
+    pending = [(factor, over)]
+    while pending:
+        part, above = pending.pop()
+        match part:
+            case Constant(value=value) if above or value:
+                number = float(value)
+                term = replace(term, coefficient=term.coefficient * number if above else term.coefficient / number)
+            case Apply(atom="multiply", arguments=(a, b)) if not a.shape and not b.shape:
+                pending += [(b, above), (a, above)]
+            case Apply(atom="divide", arguments=(a, b)) if above and not a.shape and not b.shape:
+                pending += [(b, False), (a, True)]
+            case Apply(atom="negate", arguments=(a,)) if above:
+                term = replace(term, coefficient=-term.coefficient)
+                pending.append((a, True))
+            case SizeValue(size=Size(terms=((monomial, coefficient),))) if not above and coefficient != 1 and monomial:
+                term = replace(term, coefficient=term.coefficient / coefficient)
+                rest = SizeValue(Size(((monomial, 1),)), shape=(), kind=Kind.INTEGER, span=part.span)
+                pending.append((rest, False))
+            case _ if above:
+                term = replace(term, over=(*term.over, part))
+            case _:
+                term = replace(term, under=(*term.under, part))
+    return term
 
 
 def times(term: Term, factor: Expr) -> Term:

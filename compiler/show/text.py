@@ -28,6 +28,9 @@ from karush.stdlib.shape import Size
 COMPARISON, SUM, PRODUCT, POWER, ATOM = range(5)
 """How tightly a text binds, from the loosest."""
 
+MAX_LEVELS = 50
+"""Indices of more operations than these are printed as they stand."""
+
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eps": "ε", "zeta": "ζ", "eta": "η",
     "theta": "θ", "kappa": "κ", "lam": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "rho": "ρ", "sigma": "σ", "tau": "τ",
@@ -75,10 +78,20 @@ class Printer:
     """Prints expressions; ``indices`` says what stands for a binder's value, as a size over names of indices."""
 
     indices: Mapping[Binder, Size] = field(default_factory=dict)
+    shown: dict[Expr, tuple[str, int]] = field(default_factory=dict)
 
     def show(self, expr: Expr, level: int = COMPARISON) -> str:
-        """The text of an expression, in parentheses where it binds more loosely than ``level``."""
-        text, own = self.text(expr)
+        """The text of an expression, in parentheses where it binds more loosely than ``level``.
+
+        A chain of operators is printed from its first operand on, with a loop.
+        """
+        spine = [expr]
+        while isinstance(spine[-1], Apply) and spine[-1].arguments and spine[-1] not in self.shown:
+            spine.append(spine[-1].arguments[0])
+        for node in reversed(spine):
+            if node not in self.shown:
+                self.shown[node] = self.text(node)
+        text, own = self.shown[expr]
         return text if own >= level else f"({text})"
 
     def text(self, expr: Expr) -> tuple[str, int]:
@@ -199,8 +212,10 @@ class Printer:
         whole = item.start == Size.constant(0) and item.stop == axis
         return ":" if whole else f"{show_size(item.start)}:{show_size(item.stop)}"
 
-    def index(self, expr: Expr) -> Size | None:
+    def index(self, expr: Expr, level: int = 0) -> Size | None:
         """An integer expression in sizes and binders as a polynomial; None where it holds something else."""
+        if level == MAX_LEVELS:
+            return None
         match expr:
             case SizeValue(size=size):
                 return size
@@ -209,10 +224,10 @@ class Printer:
             case Constant(value=int(value)) if not isinstance(value, bool):
                 return Size.constant(value)
             case Apply(atom="negate", arguments=(only,)):
-                inner = self.index(only)
+                inner = self.index(only, level + 1)
                 return None if inner is None else Size.constant(0) - inner
             case Apply(atom="add" | "subtract" | "multiply" as atom, arguments=(a, b)):
-                left, right = self.index(a), self.index(b)
+                left, right = self.index(a, level + 1), self.index(b, level + 1)
                 if left is None or right is None:
                     return None
                 return left + right if atom == "add" else left - right if atom == "subtract" else left * right

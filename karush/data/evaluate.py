@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from karush.compiler.dependence import walk
 from karush.compiler.model import Apply, Constant, Expr, Named, ParamValue, SizeValue
 
 FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
@@ -18,22 +19,31 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
 
 def evaluate(expr: Expr, params: Mapping[str, np.ndarray], dims: Mapping[str, int]) -> np.ndarray | None:
     """The value, or None where a param in it is not known here or an operation is beyond this evaluator."""
-    if isinstance(expr, Constant):
-        return np.asarray(expr.value)
-    if isinstance(expr, SizeValue):
-        return np.asarray(expr.size.evaluate(dims))
-    if isinstance(expr, ParamValue):
-        return params.get(expr.name)
-    if isinstance(expr, Named):
-        return evaluate(expr.value, params, dims)
-    if isinstance(expr, Apply) and expr.atom in ("zeros", "ones"):
-        shape = [size.evaluate(dims) for size in expr.shape]
-        return np.zeros(shape) if expr.atom == "zeros" else np.ones(shape)
-    if isinstance(expr, Apply) and expr.atom in FUNCTIONS:
-        arguments = [evaluate(argument, params, dims) for argument in expr.arguments]
-        known = [a for a in arguments if a is not None]
-        if len(known) < len(arguments):
-            return None
-        with np.errstate(all="ignore"):
-            return np.asarray(FUNCTIONS[expr.atom](*known))
+    known: dict[Expr, np.ndarray | None] = {}
+    for node in walk(expr):
+        known[node] = _value(node, known, params, dims)
+    return known[expr]
+
+
+def _value(
+    expr: Expr, known: Mapping[Expr, np.ndarray | None], params: Mapping[str, np.ndarray], dims: Mapping[str, int]
+) -> np.ndarray | None:
+    """The value of a node whose parts have theirs."""
+    match expr:
+        case Constant():
+            return np.asarray(expr.value)
+        case SizeValue():
+            return np.asarray(expr.size.evaluate(dims))
+        case ParamValue():
+            return params.get(expr.name)
+        case Named():
+            return known[expr.value]
+        case Apply(atom="zeros" | "ones"):
+            shape = [size.evaluate(dims) for size in expr.shape]
+            return np.zeros(shape) if expr.atom == "zeros" else np.ones(shape)
+        case Apply() if expr.atom in FUNCTIONS:
+            arguments = [a for a in map(known.get, expr.arguments) if a is not None]
+            if len(arguments) == len(expr.arguments):
+                with np.errstate(all="ignore"):
+                    return np.asarray(FUNCTIONS[expr.atom](*arguments))
     return None
