@@ -14,13 +14,14 @@ from karush.compiler.analyse import Analysis
 from karush.compiler.model import Model
 from karush.compiler.show.curvature import show_curvature
 from karush.compiler.show.kkt import show_kkt
+from karush.compiler.show.latex import show_latex
 from karush.compiler.show.stages import interface_schema, show_interface, show_ir, show_math
 
 
 @click.command(cls=Verb, help="Show a model: by default its interface, its mathematics, its optimality conditions.")
 @click.argument("file", type=Existing())
 @click.option("--math", "math", is_flag=True, help="The problem as mathematics.")
-@later("--latex", flag=True, help="The problem in LaTeX.")
+@click.option("--latex", "latex", is_flag=True, help="The problem in LaTeX (amsmath, amssymb).")
 @click.option("--kkt", "kkt", is_flag=True, help="The derived optimality (KKT) conditions.")
 @later("--optimality", help="Another optimality map.")
 @click.option("--curvature", "curvature", is_flag=True, help="The tree of curvatures of objective and constraints.")
@@ -53,6 +54,7 @@ def parts(analysis: Analysis, chosen: Container[str]) -> list[str]:
     printers = {
         "interface": lambda: show_interface(model),
         "math": lambda: show_math(model),
+        "latex": lambda: show_latex(model),
         "kkt": lambda: show_kkt(model),
         "curvature": lambda: show_curvature(model, facts),
         "ir": lambda: show_ir(model),

@@ -73,7 +73,6 @@ LATER = [
     ("compile", "--emit", "hlo"),
     ("compile", "--emit", "ir"),
     ("compile", "--batch", "8"),
-    ("show", "--latex"),
     ("show", "--optimality", "kkt"),
     ("explain", "--infeasible"),
     ("explain", "-d", "d.json"),
