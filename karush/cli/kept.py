@@ -20,7 +20,7 @@ from karush.dsl.diagnostics import Diagnostic, Fix, Label, Severity
 from karush.dsl.source import Source, Span
 
 MOST_KEPT = 256
-ROOMS = ("dsl", "compiler", "stdlib")
+ROOMS = ("dsl", "compiler", "stdlib", "cli")
 SUFFIXES = (".py", ".opt", ".lark")
 
 Kept = tuple[str, list[Diagnostic]]
@@ -66,7 +66,7 @@ def fingerprint() -> str:
 def _package_files() -> Iterator[tuple[str, int, int]]:
     """Path, size and time of every file that has a say in the findings."""
     package = Path(this_package).parents[1]
-    pending = [str(package / room) for room in ROOMS] + [str(package / "cli" / "check.py")]
+    pending = [str(package / room) for room in ROOMS]
     while pending:
         here = pending.pop()
         if os.path.isdir(here):

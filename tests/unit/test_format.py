@@ -125,6 +125,49 @@ def test_any_layout_is_formatted_without_loss(text: str) -> None:
     check(text, documented=False)  # a name may have been parted from the line that documented it
 
 
+PIECES = (
+    "",
+    "\n",
+    "  ",
+    "#",
+    "## x",
+    "(",
+    ")",
+    "{",
+    "}",
+    ";",
+    ",",
+    "[",
+    "]",
+    "-",
+    "in ",
+    " for i in n",
+    " if ",
+    ":",
+    "\t",
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """A model with pieces put in the place of others."""
+    text = draw(st.sampled_from([text for text in TEXTS.values() if len(text) < 4000]))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text) - 1))
+        text = text[:start] + draw(st.sampled_from(PIECES)) + text[start + draw(st.integers(0, 6)) :]
+    return text
+
+
+@settings(max_examples=80)
+@given(damaged())
+def test_any_text_is_formatted_or_has_findings(text: str) -> None:
+    found = format_source(Source("model.opt", text))
+    if isinstance(found, str):
+        assert formatted(found) == found
+    else:
+        assert found
+
+
 # ---------------------------------------------------------------- random expressions
 
 SPAN = Span(Source("model.opt", ""), 0, 0)
