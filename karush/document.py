@@ -53,7 +53,7 @@ class Document:
 
 
 def document(analysis: Analysis) -> Document:
-    """The documentation of an analysed model without errors."""
+    """The documentation of an analysed model; it need not be one that can be solved yet."""
     model = analysis.model
     assert model is not None
     statements = analysis.module.statements

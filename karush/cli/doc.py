@@ -9,7 +9,7 @@ import click
 
 from karush.cli.exits import DONE
 from karush.cli.options import Existing, Verb
-from karush.cli.session import open_model, usage
+from karush.cli.session import look_at, usage
 from karush.document import document, to_html, to_markdown
 from karush.writing import special, write_stdout, write_whole
 
@@ -25,7 +25,7 @@ def doc(file: str, out: str, style: Style | None) -> int:
     """Read the model, write its page."""
     chosen = style or ENDINGS.get(Path(out).suffix.lower(), "md")
     unwritable(out, style)
-    page = document(open_model(file))
+    page = document(look_at(file))
     text = to_html(page) if chosen == "html" else to_markdown(page)
     if out == "-":
         write_stdout(text.encode())

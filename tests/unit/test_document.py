@@ -123,3 +123,11 @@ def test_a_wrong_model_is_told_and_nothing_is_written(tmp_path, monkeypatch, cap
     (tmp_path / "m.opt").write_text("param a\nlet y = b\n")
     assert run(["doc", "m.opt", "-o", "m.md"]) == 1
     assert "E0201" in capsys.readouterr().err and not (tmp_path / "m.md").exists()
+
+
+def test_a_model_that_cannot_be_solved_yet_has_a_page_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.opt").write_text("param c\nvar q\nfind q\nsubject to\n  tight: 0 <= q perp q - c >= 0\n")
+    assert run(["doc", "m.opt", "-o", "m.md"]) == 0
+    page = (tmp_path / "m.md").read_text()
+    assert "Problem class: COMPLEMENTARITY." in page and "| tight | 0 ≤ q ⟂ q − c ≥ 0 |" in page
