@@ -21,6 +21,7 @@ from karush.compiler.lowering.lower import lower
 from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import Kind, Model
 from karush.compiler.show.kkt import show_kkt
+from karush.compiler.show.latex import show_latex
 from karush.compiler.show.stages import show_interface, show_ir, show_math
 from karush.data.bind import bind
 from karush.data.findings import open_size
@@ -36,7 +37,7 @@ from karush.outputs import outputs
 from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
 
-SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir}
+SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir, "latex": show_latex}
 SETTING_NAMES = {"max_iter": "max_iterations"}
 SWITCH = 'jax.config.update("jax_enable_x64", True)'
 
@@ -196,13 +197,16 @@ class Problem:
         return Problem(self.analysis, settings, dtype)
 
     def show(self, what: str = "math") -> str:
-        """The model in print: ``math``, ``kkt`` (its optimality conditions), ``interface`` or ``ir``."""
+        """The model in print: ``math``, ``kkt`` (its optimality conditions), ``latex``, ``interface`` or ``ir``."""
         if what not in SHOWN:
             raise ValueError(f"show takes one of {', '.join(SHOWN)}, not {what!r}")
         return SHOWN[what](self.model)
 
     def _repr_html_(self) -> str:
         return framed(html_parts(document(self.analysis), level=3))
+
+    def _repr_latex_(self) -> str:
+        return show_latex(self.model)
 
     def __repr__(self) -> str:
         kind = self.analysis.classification.problem_class if self.analysis.classification else "?"
