@@ -83,6 +83,12 @@ def test_a_model_is_shown_as_its_page():
     assert "Optimality conditions" in shown.texts["h4"]
 
 
+def test_a_model_is_shown_in_latex():
+    model = karush.loads(LP, "cheapest")
+    assert model._repr_latex_().startswith("\\begin{align*}") and r"x \in \Delta^{n}" in model._repr_latex_()
+    assert model.show("latex") == model._repr_latex_()
+
+
 def test_a_solution_is_shown_with_values_and_duals():
     sol = karush.loads(LP, "cheapest")(c=jnp.array([3.0, 1.0]))
     shown = Cells(sol._repr_html_())
