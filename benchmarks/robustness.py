@@ -30,8 +30,9 @@ from karush.solvers.quadratic_driver import NAMES, Method, choose, facts_of, ref
 from karush.solvers.result import Solution, Status
 
 LIMIT = 1e-9
-# as `karush run` compiles: most of the time would be spent on optimising programs that run a few times
+# as `karush run` compiles: most of the time would go into optimising programs that run for a second; not the large ones
 QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+QUICK_BELOW = 100
 PROMISES = (Status.SOLVED, Status.INFEASIBLE, Status.UNBOUNDED)
 
 
@@ -89,7 +90,8 @@ def solver_of(family: Family, name: str) -> Callable[[QuadraticProgram], Solutio
     if name != "auto" and choice.name == default.name and not default.fallback:
         return None
     method = Method(Settings(), choice)
-    return jax.jit(jax.vmap(lambda data: bare(method(data, None))), compiler_options=QUICK)
+    options = QUICK if facts.variables < QUICK_BELOW else None
+    return jax.jit(jax.vmap(lambda data: bare(method(data, None))), compiler_options=options)
 
 
 def bare(solution: Solution) -> Solution:
