@@ -224,7 +224,7 @@ class AtomGraph(Statement):
 
 @dataclass(frozen=True)
 class AtomProx(Statement):
-    """``prox(step) = expr``."""
+    """``prox(step) = expr``, or ``prox(step) = primitive "name"`` (then ``value`` is the name as a `String`)."""
 
     step: str
     value: Expr

@@ -172,6 +172,11 @@ class StatementBuilder(ExpressionBuilder):
     def atom_graph(self, meta: Meta, children: list[Any]) -> ast.AtomGraph:
         return ast.AtomGraph(self.body, span=self.span(meta))
 
-    def atom_prox(self, meta: Meta, children: list[Any]) -> ast.AtomProx:
+    def atom_prox_expression(self, meta: Meta, children: list[Any]) -> ast.AtomProx:
         step, value = children
         return ast.AtomProx(name_of(step), value, span=self.span(meta))
+
+    def atom_prox_primitive(self, meta: Meta, children: list[Token]) -> ast.AtomProx:
+        step, text = children
+        name = ast.String(text[1:-1], span=self.token_span(text))
+        return ast.AtomProx(name_of(step), name, span=self.span(meta))

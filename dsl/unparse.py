@@ -245,6 +245,8 @@ def _atom_clause(statement: ast.Statement) -> str:
             return f"{word} in {', '.join(names)}{_clause(clause)}"
         case ast.AtomRule(name=name, value=value):
             return f"rule {name} = {unparse_expr(value)}"
+        case ast.AtomProx(step=step, value=ast.String(value=primitive)):
+            return f'prox({step}) = primitive "{primitive}"'
         case ast.AtomProx(step=step, value=value):
             return f"prox({step}) = {unparse_expr(value)}"
     raise TypeError(f"no statement: {statement!r}")

@@ -45,9 +45,9 @@ class Atom:
     """The declaration of one atom. Exactly one of ``value`` (an expression) and ``primitive`` (a name) is given.
 
     ``graph`` are the statements of a nameless inner model whose optimal value is the atom; ``rules`` maps an argument
-    to the partial derivative in it; ``prox`` is (name of the step, expression), see ``proximal``. A curvature clause
-    holds jointly in its names, all other arguments constant: ``convex in x, y`` says more than ``convex in x`` and
-    ``convex in y``.
+    to the partial derivative in it; ``prox`` is (name of the step, expression or name), see ``proximal``. A curvature
+    clause holds jointly in its names, all other arguments constant: ``convex in x, y`` says more than ``convex in x``
+    and ``convex in y``.
     """
 
     name: str

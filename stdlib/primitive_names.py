@@ -18,5 +18,11 @@ STRUCTURE = frozenset({"matmul", "transpose", "concat", "stack"})
 PRIMITIVE_NAMES = ELEMENTWISE | (frozenset(SHAPE_RULES) - STRUCTURE)
 """What may stand after ``value = primitive``."""
 
+_PROXIMAL = """
+    exp xlogx rel_entr kl_div sum_largest sum_smallest lambda_max lambda_min sigma_max norm_nuc logdet"""
+
+PROXIMAL_NAMES = frozenset(_PROXIMAL.split())
+"""What may stand after ``prox(step) = primitive``; the maps themselves stand in solvers/proximal."""
+
 TIED = frozenset({"abs", "relu", "neg_part", "maximum", "minimum"})
 """Primitives whose element at the tie can be stated: ``derivative rule(relu = 0.5)``."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from karush.compiler.model import Expr
-from karush.compiler.wording import error
+from karush.compiler.wording import error, nearest
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Label
 from karush.dsl.source import Span
+from karush.stdlib.primitive_names import PROXIMAL_NAMES
 from karush.stdlib.shape import Shape, show_shape
 
 
@@ -52,3 +53,17 @@ def prox_shape(clause: ast.AtomProx, name: str, point: Expr, argument: Expr) -> 
     label = Label(point.span, f"{show_shape(point.shape)}, where {show_shape(argument.shape)} is wanted")
     fix = "give it an entry for every entry of the argument"
     return error("E0301", f"the proximal map has another shape than `{name}`", (label,), fix)
+
+
+def unknown_map(clause: ast.AtomProx, name: str) -> Diagnostic:
+    """E0201: ``prox(step) = primitive "…"`` with a name that none has."""
+    meant = nearest(name, sorted(PROXIMAL_NAMES))
+    fix = f'did you mean `primitive "{meant}"`?' if meant else "write the map as an expression in the arguments"
+    return error("E0201", f"there is no proximal map `{name}`", (Label(clause.value.span),), fix)
+
+
+def map_arity(clause: ast.AtomProx, name: str, atom: ast.AtomDeclaration, wanted: int) -> Diagnostic:
+    """E0206: an atom whose header does not fit its proximal map."""
+    takes = f"takes {wanted} argument{'s' if wanted > 1 else ''}, and `{atom.name}` has {len(atom.header)}"
+    fix = "give the atom the arguments of its proximal map"
+    return error("E0206", f"the proximal map `{name}` {takes}", (Label(clause.value.span),), fix)

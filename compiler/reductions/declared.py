@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from karush.compiler.library import Library
+from karush.compiler.library import Library, load_library
 from karush.compiler.messages import atom_messages
 from karush.compiler.model import Expr, Kind, ParamValue
 from karush.compiler.names.context import Block, Context, Session
@@ -21,6 +21,7 @@ from karush.compiler.resolving.records import resolve_record
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
 from karush.stdlib.atom import Atom
+from karush.stdlib.primitive_names import PROXIMAL_NAMES
 from karush.stdlib.shape import SCALAR, Shape, Size
 
 
@@ -66,10 +67,28 @@ def _slips_of_prox(
     if atom.proximal is None:
         yield atom_messages.prox_without_argument(clause)
         return
+    if isinstance(clause.value, ast.String):
+        yield from _slips_of_map(atom, clause, clause.value.value)
+        return
     point = expand_prox(atom, arguments, ParamValue("step", shape=SCALAR, span=clause.span), library)
     moving = next(a for a, p in zip(arguments, atom.params, strict=True) if p.name == atom.proximal)
     if point is not None and point.shape != moving.shape:
         yield atom_messages.prox_shape(clause, atom.proximal, point, moving)
+
+
+def _slips_of_map(atom: Atom, clause: ast.AtomProx, name: str) -> Iterator[Diagnostic]:
+    if name not in PROXIMAL_NAMES:
+        yield atom_messages.unknown_map(clause, name)
+        return
+    standard = load_library()
+    known = next(a for n in sorted(standard.atom_names()) if (a := standard.atom(n)) is not None and _map_of(a) == name)
+    if len(known.params) != len(atom.params):
+        yield atom_messages.map_arity(clause, name, atom.declaration, len(known.params))
+
+
+def _map_of(atom: Atom) -> str | None:
+    value = atom.prox[1] if atom.prox is not None else None
+    return value.value if isinstance(value, ast.String) else None
 
 
 def _stand_ins(atom: Atom, entry: Shape, library: Library) -> tuple[Expr, ...]:

@@ -12,15 +12,16 @@ from karush.compiler.library import Library
 from karush.compiler.model import Expr
 from karush.compiler.names.symbols import Poison, ValueSymbol
 from karush.compiler.reductions.graph import GraphError, bound_context
+from karush.dsl import ast
 from karush.stdlib.atom import Atom
 
 
 def expand_prox(atom: Atom, arguments: tuple[Expr, ...], step: Expr, library: Library) -> Expr | None:
     """The proximal map of ``atom(arguments)``, of the shape of the argument it is taken in.
 
-    None where the declaration states no map.
+    None where the declaration states no map, or names one of the solvers' (solvers/proximal).
     """
-    if atom.prox is None:
+    if atom.prox is None or isinstance(atom.prox[1], ast.String):
         return None
     name, value = atom.prox
     context = bound_context(library, atom, arguments)

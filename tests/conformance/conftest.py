@@ -19,9 +19,9 @@ from karush.compiler.analyse import analyse_text
 from karush.compiler.library import load_library
 from karush.compiler.lowering.atom_values import atoms_of
 from karush.compiler.lowering.evaluate import Evaluator
+from karush.compiler.lowering.proximal import proximal_point
 from karush.compiler.lowering.scope import Inputs
 from karush.compiler.model import Apply, Expr, Named, ParamValue
-from karush.compiler.reductions.proximal import expand_prox
 from karush.dsl.source import Source, Span
 from karush.stdlib.atom import Atom, AtomParam
 from karush.stdlib.lattice import Interval
@@ -50,12 +50,13 @@ class Probe:
     def prox(self, arguments: Mapping[str, jax.typing.ArrayLike], step: jax.typing.ArrayLike) -> jax.Array:
         """The declared proximal map in the argument ``atom.proximal``."""
         _, model, library = _probe_text(self.atom, self.shapes)
-        point = expand_prox(self.atom, _application(model.lets["value"]).arguments, _STEP, library)
-        assert point is not None
         params = {k: jnp.asarray(v) for k, v in {**arguments, "step": step}.items()}
         inputs = Inputs({"n": SIZE}, params, {}, jnp.float64)
         evaluator = Evaluator(atoms_of(library))
-        return evaluator.array(point, evaluator.top(inputs))
+        node = _application(model.lets["value"])
+        point = proximal_point(evaluator, node, _STEP, evaluator.top(inputs), library)
+        assert point is not None
+        return point
 
     def real(self, arguments: Arguments) -> tuple[str, ...]:
         """The arguments that a derivative can be taken in."""

@@ -7,11 +7,15 @@ f(z) >= f(p) + ⟨(v - p)/step, z - p⟩ for all z. Of a concave atom f is its n
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from karush.compiler.library import load_library
+from karush.dsl import ast
+from karush.solvers.proximal import PROXIMAL as MAPS
 from karush.stdlib.lattice import Curvature
+from karush.stdlib.primitive_names import PROXIMAL_NAMES
 
 LIBRARY = load_library()
 PROXIMAL = [n for n in sorted(LIBRARY.atom_names()) if (a := LIBRARY.atom(n)) is not None and a.prox is not None]
@@ -29,12 +33,20 @@ def start(bench, name: str, random: np.random.Generator, scale: float):
     """Arguments to take the map at: it is defined everywhere, also where the atom is not."""
     arguments = bench.sample(name, random)
     moving = bench.probe(name).atom.proximal
-    arguments[moving] = scale * random.normal(size=arguments[moving].shape)
+    arguments[moving] = scale * within(bench, name, random.normal(size=arguments[moving].shape))
     return arguments
 
 
-def test_there_are_proximal_maps() -> None:
+def within(bench, name: str, point: np.ndarray) -> np.ndarray:
+    """The point in the space that the atom is a function on: of symmetric matrices, for some."""
+    atom = bench.probe(name).atom
+    return point + point.T if atom.param(atom.proximal).set_name in ("sym", "psd", "pd") else point
+
+
+def test_maps_of_the_language_and_of_the_solvers_are_met() -> None:
     assert {"norm1", "norm2", "max", "log", "quad"} <= set(PROXIMAL)
+    values = [LIBRARY.atom(name).prox[1] for name in PROXIMAL]
+    assert {value.value for value in values if isinstance(value, ast.String)} == MAPS.keys() == PROXIMAL_NAMES
 
 
 @pytest.mark.parametrize("name", PROXIMAL)
@@ -59,7 +71,7 @@ def test_the_step_to_the_proximal_point_is_a_subgradient(bench, name: str) -> No
             slope = (arguments[moving] - best) / step
             for distance in (1e-3, 0.1, 1.0, 10.0):
                 for _ in range(5):
-                    other = best + distance * random.normal(size=best.shape)
+                    other = best + distance * within(bench, name, random.normal(size=best.shape))
                     gain = slope * (other - best)
                     bound = least + (gain if least.shape == best.shape else np.sum(gain))
                     value = function(other)
@@ -89,6 +101,28 @@ def test_derivative_of_the_proximal_map(bench, name: str) -> None:
         if scale:
             numeric = differences(prox, at)
             np.testing.assert_allclose(forward, numeric, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PROXIMAL)
+def test_derivative_in_the_step(bench, name: str) -> None:
+    here = bench.probe(name)
+    arguments = start(bench, name, np.random.default_rng(9), 2.0)
+    _, slope = jax.jvp(lambda step: here.prox(arguments, step), (0.7,), (1.0,))
+    ahead, behind = (np.asarray(here.prox(arguments, 0.7 + move)) for move in (1e-6, -1e-6))
+    np.testing.assert_allclose(slope, (ahead - behind) / 2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PROXIMAL)
+def test_programs_are_exported_to_every_platform(bench, name: str) -> None:
+    here = bench.probe(name)
+    arguments = start(bench, name, np.random.default_rng(10), 2.0)
+
+    def total(step):
+        return jnp.sum(here.prox(arguments, step))
+
+    for program in (total, jax.grad(total)):
+        text = jax.export.export(jax.jit(program), platforms=("cpu", "cuda", "tpu"))(0.7).mlir_module()
+        assert not [line for line in text.splitlines() if "custom_call" in line and "callback" in line]
 
 
 def differences(function, at: np.ndarray, step: float = 1e-6) -> np.ndarray:
