@@ -7,14 +7,15 @@ Every stage gives what it could make and its findings; the last two run only on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from karush.compiler.facts.classify import Classification, classify
 from karush.compiler.facts.differentiability import doubtful_derivatives
 from karush.compiler.facts.fact import Facts
 from karush.compiler.facts.infer import derive_facts
+from karush.compiler.facts.nested import inner_models
 from karush.compiler.library import Library, load_library
 from karush.compiler.model import Model
 from karush.compiler.reductions.declared import slips_of_declarations
@@ -28,12 +29,23 @@ from karush.dsl.source import Source
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A model within the file's, with what is known of it; ``library`` is the one that it was resolved with."""
+
+    model: Model
+    facts: Facts
+    classification: Classification
+    library: Library
+
+
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """What is known of a text without data.
 
     ``model`` is None where an error stands in the way of one; ``facts`` and ``classification`` then are too. A model
     may come with errors all the same, when its class cannot be solved yet. ``library`` holds the atoms and sets of the
-    package and those that the file declares. ``diagnostics`` are in the order of the text.
+    package and those that the file declares. ``parts`` are the models within. ``diagnostics`` are in the order of the
+    text.
     """
 
     module: ast.Module
@@ -42,6 +54,13 @@ class Analysis:
     facts: Facts | None
     classification: Classification | None
     diagnostics: tuple[Diagnostic, ...]
+    parts: Mapping[Model, Part] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> Part:
+        """The file's own model with what is known of it. There is one where nothing failed."""
+        assert self.model is not None and self.facts is not None and self.classification is not None
+        return Part(self.model, self.facts, self.classification, self.library)
 
     @property
     def failed(self) -> bool:
@@ -61,13 +80,20 @@ def analyse(source: Source, root: Path | None = None, earlier: Statements | None
     findings = [*unread, *unresolved, *(slips_of_declarations(library) if model is not None else ())]
     if model is None or any(d.severity is Severity.ERROR for d in findings):
         return Analysis(module, library, None, None, None, in_order(findings))
+    parts = {inner: _part(inner, library, findings) for inner in inner_models(model)}
+    whole = _part(model, library, findings)
+    return Analysis(module, library, model, whole.facts, whole.classification, in_order(findings), parts)
+
+
+def _part(model: Model, library: Library, findings: list[Diagnostic]) -> Part:
+    """What is known of one model; its findings are added."""
     facts = derive_facts(model, library)
     classification = classify(model, facts, library)
     findings += [*classification.diagnostics, *doubtful_derivatives(model, facts)]
     unfit = solver_fit(model.using, classification.problem_class)
     if unfit is not None:
         findings.append(unfit)
-    return Analysis(module, library, model, facts, classification, in_order(findings))
+    return Part(model, facts, classification, library)
 
 
 def analyse_text(text: str, name: str = "<string>") -> Analysis:

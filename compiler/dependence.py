@@ -9,16 +9,22 @@ from karush.compiler.model import (
     At,
     Binder,
     BinderValue,
+    Complementarity,
     Comprehension,
     Constant,
+    Constraint,
     DerivativeOf,
     DualValue,
     Expr,
     InlineProblem,
+    InSet,
+    Model,
     ModelField,
     Named,
     ParamValue,
     Reduce,
+    Relation,
+    SetUse,
     SizeValue,
     Subscript,
     VarValue,
@@ -47,10 +53,8 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return (expr.body,)
         case Reduce():
             return (expr.body,) if expr.condition is None else (expr.condition, expr.body)
-        case ModelField():
+        case ModelField() | InlineProblem():
             return tuple(expr.call.arguments.values())
-        case InlineProblem():
-            return (expr.body,)
         case DerivativeOf():
             below = (expr.value, expr.wrt)
             return below if expr.direction is None else (*below, expr.direction)
@@ -73,6 +77,41 @@ def walk(*roots: Expr, known: Container[Expr] = ()) -> Iterator[Expr]:
             seen.add(node)
             stack.append((node, True))
             stack.extend((below, False) for below in reversed(children(node)))
+
+
+def roots_of(model: Model) -> list[Expr]:
+    """The expressions of a model that are part of no other: arguments of sets first, since signs come from them."""
+    found: list[Expr] = []
+    for param in model.params.values():
+        found += [*_arguments(param.set), *_present(param.default)]
+    for var in model.vars.values():
+        found += [*_arguments(var.set), *_present(var.start)]
+    found += model.lets.values()
+    found += [objective.value for objective in (model.objective, model.saddle) if objective is not None]
+    for constraint in model.constraints:
+        found += constraint_roots(constraint)
+    return found
+
+
+def constraint_roots(constraint: Constraint) -> list[Expr]:
+    """The expressions of a constraint: what it relates, arguments of its set, its filter."""
+    found: list[Expr] = []
+    match constraint:
+        case Relation():
+            found += constraint.operands
+        case InSet():
+            found += [constraint.value, *_arguments(constraint.set)]
+        case Complementarity():
+            found += [*constraint.left.operands, *constraint.right.operands]
+    return found + _present(constraint.condition)
+
+
+def _arguments(use: SetUse | None) -> tuple[Expr, ...]:
+    return use.arguments if use is not None else ()
+
+
+def _present(expr: Expr | None) -> list[Expr]:
+    return [] if expr is None else [expr]
 
 
 class First:

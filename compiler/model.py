@@ -184,11 +184,20 @@ class ModelCall:
 
 @dataclass(frozen=True, eq=False)
 class InlineProblem(Expr):
-    """``argmin(e for y[n] in S)``, ``minimum``, ``fixpoint``, ``root``; ``operator`` is that word."""
+    """``argmin(e for y[n] in S)``, ``minimum``, ``fixpoint``, ``root``; ``operator`` is that word.
+
+    ``body`` is what stands in the file. ``call`` is the same as the call of a closed model, of which this is a field.
+    """
 
     operator: str
     unknown: Var
     body: Expr
+    call: ModelCall
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The field of the call's solution."""
+        return ("objective",) if self.operator == "minimum" else (self.unknown.name,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,7 +341,8 @@ class Model:
     """A problem, or (without objective, saddle and find) a plain function whose outputs are its lets.
 
     ``lets`` are the top-level lets in the order of the file. Mappings keep the order of declaration.
-    ``unavailable`` lists features that are typed here but cannot be solved yet: (what, where).
+    ``unavailable`` lists features that are typed here but cannot be solved yet: (what, where). ``models`` are the inner
+    models that are declared in it, called or not.
     """
 
     name: str
@@ -351,3 +361,4 @@ class Model:
     conditions: tuple[SizeCondition, ...] = ()
     rules: Mapping[str, float] = field(default_factory=dict)
     unavailable: tuple[tuple[str, Span], ...] = ()
+    models: tuple[Model, ...] = ()

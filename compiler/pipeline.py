@@ -25,6 +25,4 @@ def compile_source(
 
 def compile_analysis(analysis: Analysis, dims: Mapping[str, Any], settings: Settings, dtype: Any) -> Compiled:
     """An analysed text without errors compiled for these sizes."""
-    model, facts, classification = analysis.model, analysis.facts, analysis.classification
-    assert model is not None and facts is not None and classification is not None
-    return lower(model, facts, classification, dims, settings, dtype, analysis.library)
+    return lower(analysis.whole, analysis.parts, dims, settings, dtype)

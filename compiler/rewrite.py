@@ -10,14 +10,20 @@ from karush.compiler.dependence import children, walk
 from karush.compiler.model import (
     Apply,
     At,
+    Complementarity,
     Comprehension,
     Constraint,
     DerivativeOf,
     Expr,
+    InlineProblem,
     InSet,
+    Model,
+    ModelCall,
+    ModelField,
     Named,
     Reduce,
     Relation,
+    SetUse,
     Subscript,
 )
 
@@ -33,6 +39,7 @@ class Rewriter:
     def __init__(self, replacement: Replacement):
         self._replacement = replacement
         self._done: dict[Expr, Expr] = {}
+        self._calls: dict[ModelCall, ModelCall] = {}
 
     def expression(self, expr: Expr) -> Expr:
         """The expression with its nodes replaced."""
@@ -59,10 +66,25 @@ class Rewriter:
             case Relation():
                 return _changed(constraint, operands=self._all(constraint.operands), condition=condition)
             case InSet():
-                use = _changed(constraint.set, arguments=self._all(constraint.set.arguments))
+                use = self.set_use(constraint.set)
                 return _changed(constraint, value=self.expression(constraint.value), set=use, condition=condition)
-            case _:
-                return constraint
+            case Complementarity():
+                left, right = (
+                    _changed(side, operands=self._all(side.operands)) for side in (constraint.left, constraint.right)
+                )
+                return _changed(constraint, left=left, right=right, condition=condition)
+
+    def set_use(self, use: SetUse) -> SetUse:
+        """The set with the nodes of its arguments replaced."""
+        return _changed(use, arguments=self._all(use.arguments))
+
+    def call(self, call: ModelCall) -> ModelCall:
+        """The call with the nodes of its arguments replaced; one call stays one, whatever asks for its fields."""
+        if call not in self._calls:
+            arguments = {name: self.expression(value) for name, value in call.arguments.items()}
+            same = all(new is call.arguments[name] for name, new in arguments.items())
+            self._calls[call] = call if same else replace(call, arguments=arguments)
+        return self._calls[call]
 
     def _all(self, exprs: tuple[Expr, ...]) -> tuple[Expr, ...]:
         return tuple(map(self.expression, exprs))
@@ -85,6 +107,8 @@ class Rewriter:
                 direction = None if expr.direction is None else self.expression(expr.direction)
                 value, wrt = self.expression(expr.value), self.expression(expr.wrt)
                 return _changed(expr, value=value, wrt=wrt, direction=direction)
+            case ModelField() | InlineProblem():
+                return _changed(expr, call=self.call(expr.call))
             case _:
                 return expr
 
@@ -106,6 +130,30 @@ def _differs(old: Any, new: Any) -> bool:
     if isinstance(old, tuple):
         return any(a is not b for a, b in zip(old, new, strict=True))
     return old is not new
+
+
+def rewrite_model(model: Model, rewriter: Rewriter) -> Model:
+    """The model with the nodes of all its expressions replaced."""
+
+    def optional(expr: Expr | None) -> Expr | None:
+        return None if expr is None else rewriter.expression(expr)
+
+    def use(found: SetUse | None) -> SetUse | None:
+        return None if found is None else rewriter.set_use(found)
+
+    def aim(found: Any) -> Any:
+        return None if found is None else _changed(found, value=rewriter.expression(found.value))
+
+    params, variables = model.params.items(), model.vars.items()
+    return replace(
+        model,
+        params={n: _changed(p, set=use(p.set), default=optional(p.default)) for n, p in params},
+        vars={n: _changed(v, set=use(v.set), start=optional(v.start)) for n, v in variables},
+        lets={name: rewriter.expression(value) for name, value in model.lets.items()},
+        objective=aim(model.objective),
+        saddle=aim(model.saddle),
+        constraints=tuple(map(rewriter.constraint, model.constraints)),
+    )
 
 
 def substitute(expr: Expr, nodes: Mapping[Expr, Expr]) -> Expr:

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.lowering.compiled import Compiled
-from karush.compiler.lowering.split_infinities import split_infinities
+from karush.compiler.lowering.compiled import Compiled, Start
 from karush.evidence import Solved, pair_evidence
 from karush.outputs import DerivativeError, Request, pick, resolve
 from karush.problem import Problem
@@ -56,19 +55,18 @@ class Differentiated:
         """The output, and what its evidence is computed from."""
         compiled = self.compiled
         if compiled.form is None:
-            solved = Solved(compiled.function(self.params(moved, given)), {}, None, None)
+            solved = Solved(compiled.function(self.params(moved, given)), None, None, None)
         else:
-            split, program = self.program(moved, given)
+            start, program = self.program(moved, given)
             choice = choose(facts_of(program, compiled.strongly_convex), compiled.settings.solver)
             solution = solve(program, compiled.settings, choice)
-            solved = Solved(compiled.outcome(split, solution), split, program, solution)
+            solved = Solved(compiled.outcome(start, solution), start, program, solution)
         return pick(solved.outcome, self.request.of), jax.lax.stop_gradient(solved)
 
-    def program(self, moved: Arrays, given: Mapping[str, Any]) -> tuple[Arrays, QuadraticProgram]:
-        """All params with their infinities split off, and the quadratic program that they make."""
-        assert self.compiled.form is not None
-        split = split_infinities(self.compiled.complete(self.params(moved, given)), self.compiled.bounding)
-        return split, self.compiled.form.program(split)
+    def program(self, moved: Arrays, given: Mapping[str, Any]) -> tuple[Start, QuadraticProgram]:
+        """What the solve begins with, and the quadratic program that it makes."""
+        start = self.compiled.start(self.params(moved, given))
+        return start, self.compiled.program(start)
 
     def evidence(self, moved: Arrays, given: Mapping[str, Any], solved: Solved, cotangent: Array) -> EvidenceRecord:
         """The evidence of the output and a cotangent."""

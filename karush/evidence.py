@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import walk
-from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.compiled import Compiled, Start
 from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.model import DualValue, Model, VarValue
 from karush.outputs import pick
@@ -41,10 +41,10 @@ PullBack = Callable[[QuadraticProgram], Arrays]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Solved:
-    """A solved model with what its evidence is computed from; ``program`` and ``solution`` are None for a function."""
+    """A solved model with what its evidence is computed from; all but the outcome are None for a function."""
 
     outcome: Outcome
-    params: dict[str, Array]
+    start: Start | None
     program: QuadraticProgram | None
     solution: DifferentiableSolution | None
 
@@ -148,8 +148,10 @@ def point_cotangent(
     compiled: Compiled, of: str, solved: Solved, solution: DifferentiableSolution, cotangent: Array
 ) -> Point:
     """The part of a cotangent of the output that lies on the program's point."""
+    start = solved.start
+    assert start is not None
 
     def output(point: Point) -> Array:
-        return pick(compiled.outcome(solved.params, replace(solution, point=point)), of)
+        return pick(compiled.outcome(start, replace(solution, point=point)), of)
 
     return jax.vjp(output, solution.point)[1](cotangent)[0]

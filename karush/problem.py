@@ -19,6 +19,7 @@ from karush.compiler.analyse import Analysis, analyse
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.lower import lower
 from karush.compiler.lowering.outcome import Outcome
+from karush.compiler.lowering.settings import settings_of
 from karush.compiler.model import Kind, Model
 from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.latex import show_latex
@@ -38,7 +39,6 @@ from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
 
 SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir, "latex": show_latex}
-SETTING_NAMES = {"max_iter": "max_iterations"}
 SWITCH = 'jax.config.update("jax_enable_x64", True)'
 
 
@@ -70,17 +70,6 @@ def from_source(source: Source) -> Problem:
     if analysis.failed or analysis.model is None:
         raise ModelError(analysis.diagnostics)
     return Problem(analysis, settings_of(analysis.model))
-
-
-def settings_of(model: Model) -> Settings:
-    """The settings that a file's own ``using`` and ``derivative`` ask for."""
-    asked: dict[str, Any] = {}
-    if model.using is not None:
-        asked["solver"] = model.using.name
-        asked |= {SETTING_NAMES.get(name, name): value for name, value in model.using.options.items()}
-    if model.derivative is not None and "active" in model.derivative.options:
-        asked["active"] = model.derivative.options["active"]
-    return Settings(**{name: value for name, value in asked.items() if name in Settings.__dataclass_fields__})
 
 
 def precision(dtype: str | None) -> Any:
@@ -172,10 +161,7 @@ class Problem:
         key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name)
         if key not in self.programs:
             analysis = self.analysis
-            assert analysis.facts is not None and analysis.classification is not None
-            self.programs[key] = lower(
-                self.model, analysis.facts, analysis.classification, dims, self.settings, dtype, analysis.library
-            )
+            self.programs[key] = lower(analysis.whole, analysis.parts, dims, self.settings, dtype)
         return self.programs[key]
 
     def check_open_sizes(self, dims: Mapping[str, Any]) -> None:

@@ -194,6 +194,8 @@ def _derivative(method: Method, primals: Any, tangents: Any) -> Any:
     value = _masked(of(lagrangian)[None], lin.solved > 0, lin.solved > 0)[0]
     zero = jax.tree.map(jax.custom_derivatives.zero_from_primal, (solution, lin))
     moved = Point(u.x, -u.y, -u.z, None if u.w is None else -u.w)
+    # what has no entries may be a constant of the batch: a mapped tangent beside it fails in JAX's second derivatives
+    moved = jax.tree.map(lambda t, none: none if t.shape == (0,) else t, moved, zero[0].point)
     return (solution, lin), (replace(zero[0], point=moved, objective=value), zero[1])
 
 
@@ -224,6 +226,8 @@ def solve_differentiable(
     moved = moves(frozen, lin, lin.kernel)
 
     def marked(value: Array, mask: Array) -> Array:
+        if value.shape == (0,):  # no entry to mark; mapped second derivatives of constants without entries fail in JAX
+            return value
         return _marked(value, (mask & (lin.solved > 0)).astype(value.dtype))
 
     point: Point = solution.point

@@ -17,7 +17,6 @@ from karush.compiler.library import Library
 from karush.compiler.model import (
     Apply,
     Complementarity,
-    DerivativeOf,
     Expr,
     InlineProblem,
     InSet,
@@ -98,7 +97,7 @@ def _special_class(model: Model, facts: Facts) -> str | None:
         return "FIXPOINT" if _is_fixed_point(model) else "ROOT"
     if model.objective is None:
         return "FUNCTION"
-    inner = (ModelField, InlineProblem, DerivativeOf)
+    inner = (ModelField, InlineProblem)
     varying = (n for n in walk(*problem_roots(model)) if isinstance(n, inner) and facts[n].dependence.vars)
     return "BILEVEL" if next(varying, None) is not None else None
 

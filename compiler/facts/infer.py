@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from karush.compiler.dependence import children, walk
+from karush.compiler.dependence import children, roots_of, walk
 from karush.compiler.facts import operators, powers, products, quadratic
 from karush.compiler.facts.atoms import atom_fact
 from karush.compiler.facts.fact import NOT_REDUCIBLE, Fact, Facts, Reduced
@@ -19,18 +19,14 @@ from karush.compiler.library import Library
 from karush.compiler.model import (
     Apply,
     BinderValue,
-    Complementarity,
     Comprehension,
     Constant,
     DualValue,
     Expr,
-    InlineProblem,
-    InSet,
     Model,
     Named,
     ParamValue,
     Reduce,
-    Relation,
     SetUse,
     SizeValue,
     Subscript,
@@ -65,38 +61,9 @@ OPERATORS: dict[str, Callable[[Facts, Apply, Fact], Fact]] = {
 def derive_facts(model: Model, library: Library) -> Facts:
     """The facts of every expression of a model; ``library`` knows the atoms that the file declares, too."""
     derivation = _Derivation(model, library)
-    for root in roots(model):
+    for root in roots_of(model):
         derivation.visit(root)
     return derivation.facts
-
-
-def roots(model: Model) -> list[Expr]:
-    """The expressions of a model that are part of no other: arguments of sets first, since signs come from them."""
-    found: list[Expr] = []
-    for param in model.params.values():
-        found += [*_arguments(param.set), *_present(param.default)]
-    for var in model.vars.values():
-        found += [*_arguments(var.set), *_present(var.start)]
-    found += model.lets.values()
-    found += [objective.value for objective in (model.objective, model.saddle) if objective is not None]
-    for constraint in model.constraints:
-        match constraint:
-            case Relation():
-                found += constraint.operands
-            case InSet():
-                found += [constraint.value, *_arguments(constraint.set)]
-            case Complementarity():
-                found += [*constraint.left.operands, *constraint.right.operands]
-        found += _present(constraint.condition)
-    return found
-
-
-def _arguments(use: SetUse | None) -> tuple[Expr, ...]:
-    return use.arguments if use is not None else ()
-
-
-def _present(expr: Expr | None) -> list[Expr]:
-    return [] if expr is None else [expr]
 
 
 class _Derivation:
@@ -200,8 +167,6 @@ class _Derivation:
         """A dual, an inner problem's solution, a derivative: nothing is known but what it depends on."""
         base = self._base(node)
         vars = base.dependence.vars
-        if isinstance(node, InlineProblem):
-            vars = vars - {node.unknown.name}
         if isinstance(node, DualValue):
             vars = frozenset(self.model.vars)
         found = replace(base, interval=FREE, dependence=replace(base.dependence, vars=vars))

@@ -7,8 +7,8 @@ differentiable in every param by composition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,12 +19,13 @@ from jax import Array
 from karush.compiler.dependence import Dependence
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
-from karush.compiler.lowering.outcome import Outcome
+from karush.compiler.lowering.outcome import Inner, Outcome
 from karush.compiler.lowering.recover import Recovery, map_entries
 from karush.compiler.lowering.scope import Inputs
 from karush.compiler.lowering.slacks import slacks
 from karush.compiler.lowering.split_infinities import split_infinities
 from karush.compiler.lowering.standardise import Template
+from karush.compiler.lowering.steps import Step, needed_steps, take, worst_status
 from karush.compiler.lowering.verdicts import evidence_by_label
 from karush.compiler.model import Kind, Model
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
@@ -35,6 +36,16 @@ from karush.solvers.quadratic_driver import Choice, Method, choose, facts_of, so
 from karush.solvers.result import Solution, Status
 
 Params = Mapping[str, Array]
+Duals = Mapping[str, Any]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Start:
+    """What a solve begins with: all params with their infinities split off, and how the inner problems ended."""
+
+    params: dict[str, Array]
+    inner: dict[str, Inner]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,7 +53,8 @@ class Compiled:
     """A model for fixed sizes, settings and precision.
 
     ``model`` is the model as written, its sets turned into rows; ``form`` the template of the reduced model, None for
-    a function file. ``function`` is pure; it may be jitted, batched, differentiated and exported.
+    a function file. ``steps`` solve the models within, and compute params that the file does not declare. ``function``
+    is pure; it may be jitted, batched, differentiated and exported.
     """
 
     model: Model
@@ -54,6 +66,7 @@ class Compiled:
     bounding: frozenset[str]
     form: Template | None
     strongly_convex: bool | None
+    steps: tuple[Step, ...] = ()
 
     # ------------------------------------------------------------ the function
 
@@ -63,16 +76,27 @@ class Compiled:
         ``warm`` is the ``point`` of an earlier outcome, where the solver may begin; it carries no derivative. What is
         not ``differentiable`` is the solve alone, without evidence: a smaller program.
         """
-        split = split_infinities(self.complete(params), self.bounding)
+        start = self.start(params, differentiable=differentiable)
         if self.form is None:
+            values, inner = self._values(start, {}, {}, differentiable=differentiable)
             status = jnp.asarray(Status.SOLVED, jnp.int32)
-            values = self._values(split, {}, {})
-            return Outcome(values, {}, {}, None, status, None, None, None, None, {}, None)
-        program = self.form.program(split)
+            return Outcome(values, {}, {}, None, _with_inner(status, inner), None, None, None, None, {}, None, inner)
+        program = self.program(start)
         choice = choose(facts_of(program, self.strongly_convex), self.settings.solver)
         if not differentiable:
-            return self.outcome(split, Method(self.settings, choice)(program, warm))
-        return self.outcome(split, solve(program, self.settings, choice, warm))
+            return self.outcome(start, Method(self.settings, choice)(program, warm), differentiable=False)
+        return self.outcome(start, solve(program, self.settings, choice, warm))
+
+    def program(self, start: Start) -> QuadraticProgram:
+        """The quadratic program."""
+        assert self.form is not None
+        return self.form.program(start.params, self._moved)
+
+    def start(self, params: Params, *, differentiable: bool = True) -> Start:
+        """All params, those that inner problems compute among them, with their infinities split off."""
+        early = (step for step in self.steps if not step.solve.late)
+        found, inner = self._take(self.complete(params), early, differentiable=differentiable)
+        return Start(split_infinities(found, self.bounding), inner)
 
     def complete(self, params: Params) -> dict[str, Array]:
         """All params as arrays of the model's types, defaults computed from the params before them."""
@@ -82,14 +106,43 @@ class Compiled:
             if name in params:
                 found[name] = jnp.asarray(params[name], dtype)
             elif param.default is not None:
-                scope = self.evaluator.top(Inputs(self.dims, found, {}, self.dtype), self.dependence)
+                scope = self.evaluator.top(self._inputs(found), self.dependence)
                 found[name] = self.evaluator.array(param.default, scope)
             else:
                 raise KeyError(name)
         return found
 
-    def outcome(self, params: Params, solution: DifferentiableSolution | Solution) -> Outcome:
-        """The model's own quantities at a solution of its program; ``params`` with their infinities split off."""
+    def _inputs(self, params: Params, variables: Params | None = None, duals: Duals | None = None) -> Inputs:
+        return Inputs(self.dims, params, variables or {}, self.dtype, duals or {}, self._moved)
+
+    def _take(
+        self,
+        params: Params,
+        steps: Iterable[Step],
+        variables: Params | None = None,
+        duals: Duals | None = None,
+        *,
+        differentiable: bool = True,
+    ) -> tuple[dict[str, Array], dict[str, Inner]]:
+        """The params with those that the steps compute, and how these ended."""
+        found, inner = dict(params), {}
+        for step in steps:
+            scope = self.evaluator.top(self._inputs(found, variables, duals), self.dependence)
+            fields, inner[step.solve.name] = take(step, self.evaluator, scope, differentiable=differentiable)
+            found |= fields
+        return found, inner
+
+    def _moved(self, inputs: Inputs, params: Params, variables: Params, needed: frozenset[str]) -> Inputs:
+        """The inputs with other values of some params and vars: the inner problems that are needed follow."""
+        changed = replace(inputs, params={**inputs.params, **params}, vars={**inputs.vars, **variables})
+        steps = needed_steps(self.steps, self.dependence, needed, {*params}, {*variables})
+        found, _ = self._take(changed.params, steps, changed.vars, changed.duals)
+        return replace(changed, params=found)
+
+    def outcome(
+        self, start: Start, solution: DifferentiableSolution | Solution, *, differentiable: bool = True
+    ) -> Outcome:
+        """The model's own quantities at a solution of its program."""
         form = self.form
         assert form is not None
         blank = _blank(solution.status, self.dtype)
@@ -97,28 +150,35 @@ class Compiled:
         variables = form.layout.split(solution.point.x + blank)
         duals = map_entries(recovery.duals(solution.point), lambda value: value + blank)
         own = {name: variables[name] for name in self.model.vars}
-        scope = self.evaluator.top(Inputs(self.dims, params, own, self.dtype, duals), self.dependence)
+        values, inner = self._values(start, own, duals, differentiable=differentiable)
+        scope = self.evaluator.top(self._inputs(start.params, own, duals), self.dependence)
         evidence = None
         if isinstance(solution, DifferentiableSolution):
             evidence = evidence_by_label(recovery, solution, frozenset(self.model.vars))
         return Outcome(
-            values=self._values(params, own, duals),
+            values=values,
             duals=duals,
             slacks=slacks(self.families, self.bounds, self.evaluator, scope, self.bounding),
             objective=form.sign * solution.objective + blank,
-            status=solution.status,
+            status=_with_inner(solution.status, inner),
             iterations=solution.iterations,
             residuals=solution.residuals,
             point=jax.lax.stop_gradient(solution.point),
             certificate=solution.certificate,
             conflict=recovery.conflict(solution.certificate),
             derivative=evidence,
+            inner=inner,
         )
 
-    def _values(self, params: Params, variables: Params, duals: Mapping[str, Any]) -> dict[str, Array]:
-        scope = self.evaluator.top(Inputs(self.dims, params, variables, self.dtype, duals), self.dependence)
+    def _values(
+        self, start: Start, variables: Params, duals: Mapping[str, Any], *, differentiable: bool
+    ) -> tuple[dict[str, Array], dict[str, Inner]]:
+        """Vars and lets, and how all inner problems ended."""
+        steps = (step for step in self.steps if step.solve.late)
+        params, late = self._take(start.params, steps, variables, duals, differentiable=differentiable)
+        scope = self.evaluator.top(self._inputs(params, variables, duals), self.dependence)
         lets = {name: self.evaluator.array(expr, scope) for name, expr in self.model.lets.items()}
-        return {**variables, **lets}
+        return {**variables, **lets}, {**start.inner, **late}
 
     # ------------------------------------------------------------ static knowledge
 
@@ -162,8 +222,7 @@ class Compiled:
 
     def template(self, params: Params) -> QuadraticProgram:
         """The data of the quadratic program for these params."""
-        assert self.form is not None
-        return self.form.program(split_infinities(self.complete(params), self.bounding))
+        return self.program(self.start(params))
 
     def jaxpr(self) -> Any:
         """The function as a jaxpr, for params of the right shapes."""
@@ -177,6 +236,14 @@ class Compiled:
     def jitted(self) -> Callable[..., Outcome]:
         """The function, jitted once."""
         return jax.jit(self.function)
+
+
+def _with_inner(own: Array, inner: Mapping[str, Inner]) -> Array:
+    """The status of a model: that of the worst inner problem where it has no solution, else the worse of the two."""
+    if not inner:
+        return own
+    worst = worst_status(inner)
+    return jnp.where(worst > Status.SOLVED_INACCURATE, worst, jnp.maximum(own, worst))
 
 
 def _blank(status: Array, dtype: Any) -> Array:

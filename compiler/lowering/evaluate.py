@@ -15,6 +15,7 @@ from jax import Array
 
 from karush.compiler.dependence import REGULAR_ATOMS, Dependence, children
 from karush.compiler.lowering.atom_rules import RuledAtom, apply_with_rules
+from karush.compiler.lowering.derivatives import derivative_of
 from karush.compiler.lowering.evaluate_clauses import Clauses
 from karush.compiler.lowering.evaluate_operators import OPERATORS, guard, is_number, select
 from karush.compiler.lowering.indexing import take
@@ -24,6 +25,7 @@ from karush.compiler.model import (
     BinderValue,
     Comprehension,
     Constant,
+    DerivativeOf,
     DualValue,
     Expr,
     Kind,
@@ -161,6 +163,8 @@ class Evaluator:
                 return self.clauses.comprehension(expr, scope)
             case Reduce():
                 return self.clauses.reduce(expr, scope)
+            case DerivativeOf():
+                return derivative_of(expr, scope, self.array)
         return self._leaf(expr, scope)
 
     def _leaf(self, expr: Expr, scope: Scope) -> Any:

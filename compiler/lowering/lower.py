@@ -1,24 +1,30 @@
 """Lowering: a typed model with its facts to a compiled one, by way of a reduced model and its template.
 
-Model ──reduce_sets──▶ rows ──replace_graph_atoms──▶ affine rows, quadratic objective ──Template──▶ Compiled
+Model ──extract_calls──▶ no models within ──reduce_sets──▶ rows
+      ──replace_graph_atoms──▶ affine rows, quadratic objective ──Template──▶ Compiled
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from karush.compiler.analyse import Part
 from karush.compiler.dependence import Dependence
-from karush.compiler.facts.classify import Classification
-from karush.compiler.facts.fact import Facts
+from karush.compiler.facts.classify import classify
+from karush.compiler.facts.infer import derive_facts
 from karush.compiler.facts.strong_convexity import is_strongly_convex
 from karush.compiler.library import Library
 from karush.compiler.lowering.atom_values import atoms_of
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.infinities import bounding_params
+from karush.compiler.lowering.settings import settings_of
 from karush.compiler.lowering.standardise import Template
+from karush.compiler.lowering.steps import Step
 from karush.compiler.model import Model
+from karush.compiler.reductions.calls import Extraction, Solve, extract_calls
 from karush.compiler.reductions.graph_form import replace_graph_atoms
 from karush.compiler.reductions.sets import reduce_sets
 from karush.solvers.protocol import Settings
@@ -26,28 +32,39 @@ from karush.solvers.protocol import Settings
 __all__ = ["Compiled", "lower"]
 
 
-def lower(
-    model: Model,
-    facts: Facts,
-    classification: Classification,
-    dims: Mapping[str, Any],
-    settings: Settings,
-    dtype: Any,
-    library: Library,
-) -> Compiled:
+def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], settings: Settings, dtype: Any) -> Compiled:
     """The compiled form of a model of class LP, QP or FUNCTION, for these sizes, settings and precision.
 
-    ``dims`` maps every dim to its size, a number or a symbolic dimension of ``jax.export``. ``library`` is the one
-    that the model was resolved with. The caller keeps what this returns: every call makes a new function.
+    ``parts`` are the models within it; each call of one is compiled for its own sizes and settings. ``dims`` maps every
+    dim to its size, a number or a symbolic dimension of ``jax.export``. The caller keeps what this returns: every call
+    makes a new function.
     """
-    evaluator = Evaluator(atoms_of(library, model.rules))
+    extraction = extract_calls(part.model)
+    if extraction.solves:
+        part = _known_again(extraction, part.library)
+    evaluator = Evaluator(atoms_of(part.library, part.model.rules))
     dependence = Dependence()
-    written = reduce_sets(model)
-    bounding = bounding_params(model)
+    written = reduce_sets(extraction.model)
+    bounding = bounding_params(extraction.model)
     form, strongly_convex = None, None
-    if classification.problem_class != "FUNCTION":
-        reduced = replace_graph_atoms(written, classification.graph_atoms, library, dependence)
-        known = frozenset(expr for expr, fact in facts.items() if fact.is_affine)
+    if part.classification.problem_class != "FUNCTION":
+        reduced = replace_graph_atoms(written, part.classification.graph_atoms, part.library, dependence)
+        known = frozenset(expr for expr, fact in part.facts.items() if fact.is_affine)
         form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__)
-        strongly_convex = is_strongly_convex(reduced.model, facts, dependence)
-    return Compiled(written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex)
+        strongly_convex = is_strongly_convex(reduced.model, part.facts, dependence)
+    steps = tuple(Step(solve, _inner(solve, parts, dims, dtype)) for solve in extraction.solves)
+    return Compiled(written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)
+
+
+def _known_again(extraction: Extraction, library: Library) -> Part:
+    """The facts and the class of a model whose calls were taken out: the same, about the nodes that are there now."""
+    model = replace(extraction.model, params={**extraction.model.params, **extraction.solved})
+    facts = derive_facts(model, library)
+    return Part(model, facts, classify(model, facts, library), library)
+
+
+def _inner(solve: Solve, parts: Mapping[Model, Part], dims: Mapping[str, Any], dtype: Any) -> Compiled:
+    """The model that a call solves, for the sizes of that call."""
+    call = solve.call
+    own = {name: size.evaluate(dims) for name, size in call.sizes.items()}
+    return lower(parts[call.model], parts, {**dims, **own}, settings_of(call.model), dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -28,13 +28,30 @@ class DerivativeEvidence:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Inner:
+    """How the solves of one call ended, with an axis for each binder of the clauses around it.
+
+    ``status``: `Status`. ``primal dual objective``: the status of the derivative of that part of the inner solution.
+    Solves whose solution is not used count as solved, with a unique derivative.
+    """
+
+    status: Array
+    primal: Array
+    dual: Array
+    objective: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Outcome:
     """The outcome of a model.
 
     ``values``: vars and top-level lets. ``duals`` and ``slacks``: by label (and by var for its set) an array, or a
     dict of ``lower`` and ``upper``. ``objective``: the stated one. ``status``: `Status`, int32. ``point``,
     ``certificate``: of the quadratic program, to warm-start from and to verify. ``conflict``: by label, or ``line 14``,
-    whether its rows take part in the certificate. A function file has ``values`` and ``status`` alone, the rest None.
+    whether its rows take part in the certificate. ``inner``: by the name of its step, how each call of an inner model
+    ended; where one has no solution, ``status`` is its status. A function file has ``values``, ``status`` and ``inner``
+    alone, the rest None.
     Where there is no solution, values, duals and objective are NaN; only these three and the slacks carry derivatives.
     """
 
@@ -49,3 +66,4 @@ class Outcome:
     certificate: Point | None
     conflict: dict[str, Array]
     derivative: DerivativeEvidence | None
+    inner: dict[str, Inner] = field(default_factory=dict)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jax import Array
 
 from karush.compiler.dependence import Dependence
-from karush.compiler.model import At, Binder, Expr, Range, Subscript
+from karush.compiler.model import At, Binder, Expr, ParamValue, Range, Subscript, VarValue
 from karush.stdlib.shape import Shape, Size
+
+
+def moved_alone(
+    inputs: Inputs, params: Mapping[str, Array], variables: Mapping[str, Array], needed: frozenset[str]
+) -> Inputs:
+    """The inputs with other values of some params and vars, where nothing is computed from these."""
+    del needed
+    return replace(inputs, params={**inputs.params, **params}, vars={**inputs.vars, **variables})
+
+
+Move = Callable[["Inputs", Mapping[str, Array], Mapping[str, Array], frozenset[str]], "Inputs"]
+"""(inputs, params, vars, names as in `Dependence.names` of what is to be evaluated) ↦ moved inputs."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +30,8 @@ class Inputs:
     """What a model is evaluated at: sizes of the dims, arrays of params, vars and multipliers by name.
 
     Vars are absent where only expressions without vars are asked for. Multipliers of a chain are a mapping from
-    ``lower`` and ``upper``. ``dtype`` is the type of every real value.
+    ``lower`` and ``upper``. ``dtype`` is the type of every real value. ``move`` gives the inputs at other values of
+    some params and vars; what inner problems compute from them moves too.
     """
 
     dims: Mapping[str, Any]
@@ -26,6 +39,7 @@ class Inputs:
     vars: Mapping[str, Array]
     dtype: Any
     duals: Mapping[str, Any] = field(default_factory=dict)
+    move: Move = moved_alone
 
     def size(self, size: Size) -> Any:
         """The number a size has (a symbolic one while tracing for symbolic dims)."""
@@ -130,14 +144,22 @@ class Scope:
 
     def with_vars(self, values: Mapping[str, Array]) -> Scope:
         """A scope in which these vars have these values."""
-        inputs = Inputs(
-            self.inputs.dims,
-            self.inputs.params,
-            {**self.inputs.vars, **values},
-            self.inputs.dtype,
-            self.inputs.duals,
-        )
+        inputs = replace(self.inputs, vars={**self.inputs.vars, **values})
         dependence, names = self.dependence, frozenset(values)
         return Scope(
             inputs, dependence, self, {}, self.guards, lambda expr: not names.isdisjoint(dependence.vars(expr))
+        )
+
+    def moved(self, leaf: ParamValue | VarValue, value: Array, expr: Expr) -> Scope:
+        """A scope for an expression in which a param or var has another value, and what is computed from it follows."""
+        params: dict[str, Array] = {}
+        variables: dict[str, Array] = {}
+        (params if isinstance(leaf, ParamValue) else variables)[leaf.name] = value
+        inputs = self.inputs.move(self.inputs, params, variables, self.dependence.names(expr))
+        old, new = (({**i.params}, {**i.vars}) for i in (self.inputs, inputs))
+        changed = {f"param {name}" for name, array in new[0].items() if array is not old[0].get(name)}
+        changed |= {f"var {name}" for name, array in new[1].items() if array is not old[1].get(name)}
+        dependence = self.dependence
+        return Scope(
+            inputs, dependence, self, {}, self.guards, lambda expr: not changed.isdisjoint(dependence.names(expr))
         )

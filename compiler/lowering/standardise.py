@@ -24,7 +24,7 @@ from karush.compiler.lowering.families import Bound, Family, bounds_of, families
 from karush.compiler.lowering.gram import Layout, assemble_matrix, assemble_vector
 from karush.compiler.lowering.quadratic import QuadraticTerms
 from karush.compiler.lowering.row_values import Rows, RowValues, filled_side
-from karush.compiler.lowering.scope import Inputs, Scope
+from karush.compiler.lowering.scope import Inputs, Move, Scope, moved_alone
 from karush.compiler.lowering.terms import multiplied
 from karush.compiler.model import Constraint, Expr, Model
 from karush.solvers.forms.quadratic import QuadraticProgram
@@ -97,9 +97,9 @@ class Template:
 
     # ------------------------------------------------------------ the program
 
-    def program(self, params: Mapping[str, Array]) -> QuadraticProgram:
+    def program(self, params: Mapping[str, Array], move: Move = moved_alone) -> QuadraticProgram:
         """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
-        scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype), self.dependence)
+        scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype, {}, move), self.dependence)
         forms = AffineForms(self.evaluator, self.layout.shapes)
         values = RowValues(forms, self.layout, self.bounding)
         quadratic, linear, constant = self._objective(forms, scope)

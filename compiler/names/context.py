@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from karush.compiler.library import Library
-from karush.compiler.model import Binder, Expr, ModelCall, SizeCondition
+from karush.compiler.model import Binder, Expr, ModelCall, SetUse, SizeCondition
 from karush.compiler.names.bounds import Bounds
 from karush.compiler.names.labels import LabelInfo
 from karush.compiler.names.symbols import Poison, Scope, Symbol, poison
@@ -46,7 +46,9 @@ class Session:
 
     ``expression`` and ``record`` resolve an expression and the call of an inner model; they are handed in so that the
     modules that treat parts of an expression do not import the one that dispatches to them. ``index_sizes`` maps the
-    leaf of a param ``in index(d)`` to d; ``places`` maps a leaf to the place where its name is declared.
+    leaf of a param ``in index(d)`` to d; ``places`` maps a leaf to the place where its name is declared, ``sets`` the
+    leaf of a param or var to the set that it is declared in, ``origins`` a leaf in use to the one that its name stands
+    for.
     """
 
     library: Library
@@ -56,11 +58,17 @@ class Session:
     reported: set[tuple[str, Span]] = field(default_factory=set)
     index_sizes: dict[Expr, Size] = field(default_factory=dict)
     places: dict[Expr, Span] = field(default_factory=dict)
+    sets: dict[Expr, SetUse] = field(default_factory=dict)
+    origins: dict[Expr, Expr] = field(default_factory=dict)
     active_fns: tuple[str, ...] = ()
     called_fns: set[int] = field(default_factory=set)  # identities of the declarations
     inlined: dict[tuple[Hashable, ...], Expr] = field(default_factory=dict)  # fn, arguments, place: value
     depth: int = 0
     root: Path | None = None  # the folder that imports may not leave; None for the file's own
+
+    def origin(self, leaf: Expr) -> Expr:
+        """The leaf that was made where its name was declared; the expression itself where it is no use of a name."""
+        return self.origins.get(leaf, leaf)
 
 
 @dataclass(frozen=True)

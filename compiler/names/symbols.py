@@ -6,7 +6,7 @@ scopes around it: an inner model sees no lets, vars and labels of the file, a fn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -87,11 +87,16 @@ class FnSymbol(Symbol):
 
 @dataclass(frozen=True)
 class ModelSymbol(Symbol):
-    """An inner model; ``header`` holds its header sizes in order of appearance."""
+    """A model that can be called: an inner one, or an imported file.
+
+    ``header`` are its params in order, ``captured`` what it sees of the model around it, by the names of the params
+    that stand for these; ``scope`` is that in which the header is read.
+    """
 
     model: Model
-    declaration: ast.ModelBlock
-    header: tuple[str, ...]
+    header: tuple[ast.Declaration, ...]
+    captured: Mapping[str, Expr]
+    scope: Scope
 
     described: ClassVar[str] = "model"
 

@@ -13,6 +13,7 @@ from karush.compiler.model import (
     Dim,
     DualValue,
     Expr,
+    Model,
     Objective,
     Param,
     SaddleObjective,
@@ -46,6 +47,7 @@ class Draft:
     derivative: Choice | None = None
     rules: dict[str, float] = field(default_factory=dict)
     fns: list[FnSymbol] = field(default_factory=list)
+    models: list[Model] = field(default_factory=list)
     first: dict[str, ast.Statement] = field(default_factory=dict)
 
     # ------------------------------------------------------------ names

@@ -98,6 +98,7 @@ def use(context: Context, node: ast.Name, symbol: Symbol) -> Expr:
 def _leaf(context: Context, node: ast.Name, symbol: Symbol, template: Expr) -> Expr:
     leaf = replace(template, span=node.span)
     session = context.session
+    session.origins[leaf] = session.origin(template)
     if template in session.index_sizes:
         session.index_sizes[leaf] = session.index_sizes[template]
     if symbol.span is not None:

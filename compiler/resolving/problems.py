@@ -1,14 +1,30 @@
-"""Inline problems and derivatives: typed here, solved by later stages."""
+"""Inline problems and derivatives as expressions."""
 
 from __future__ import annotations
 
 from karush.compiler.messages import form_messages, shape_messages
-from karush.compiler.model import BinderValue, DerivativeOf, Expr, InlineProblem, Kind, ParamValue, Var, VarValue
+from karush.compiler.model import (
+    BinderValue,
+    Constant,
+    DerivativeOf,
+    Expr,
+    InlineProblem,
+    Kind,
+    Model,
+    ModelCall,
+    Objective,
+    ParamValue,
+    Relation,
+    Var,
+    VarValue,
+)
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import Poison, Scope, ValueSymbol, poison
+from karush.compiler.resolving.closure import close
 from karush.compiler.resolving.dimensions import find_shape
 from karush.compiler.resolving.sets import resolve_set
 from karush.dsl import ast
+from karush.dsl.source import Span
 from karush.stdlib.shape import SCALAR, Shape
 
 INLINE_PROBLEMS = frozenset({"argmin", "minimum", "fixpoint", "root"})
@@ -30,15 +46,37 @@ def resolve_inline(context: Context, node: ast.Call, operator: str) -> Expr:
     scope = Scope(context.scope, kind="clause")
     scope.names[item.name] = ValueSymbol(item.name, item.span, "var", leaf)
     body = _inline_body(context.within(scope), node, operator)
-    context.block.postpone(f"`{operator}`", node.span)
-    if isinstance(body, Poison):
+    if isinstance(body, Poison) or (item.domain is not None and use is None):
         return poison(node.span)
     if operator in ("argmin", "minimum") and body.shape:
         return context.refuse(shape_messages.objective_not_scalar(node.arguments[0].value, body), node.span)
     if operator in ("fixpoint", "root") and body.shape != shape:
         return context.refuse(shape_messages.inline_shape(node, operator, body, shape), node.span)
     result: Shape = SCALAR if operator == "minimum" else shape
-    return InlineProblem(operator, unknown, body, shape=result, kind=Kind.REAL, span=node.span)
+    model, arguments = close(_as_model(operator, unknown, leaf, body, node.span), {leaf}, context.session)
+    call = ModelCall(model, arguments, {}, node.span)
+    return InlineProblem(operator, unknown, body, call, shape=result, kind=Kind.REAL, span=node.span)
+
+
+def _as_model(operator: str, unknown: Var, leaf: VarValue, body: Expr, span: Span) -> Model:
+    """The problem as a model of its own."""
+    optimises = operator in ("argmin", "minimum")
+    sides = (leaf, body) if operator == "fixpoint" else (body, Constant(0, span=span, shape=SCALAR))
+    return Model(
+        name=operator,
+        source=span.source,
+        doc=None,
+        dims={},
+        params={},
+        vars={unknown.name: unknown},
+        lets={},
+        objective=Objective("minimize", None, body, span) if optimises else None,
+        saddle=None,
+        find=None if optimises else (unknown.name,),
+        constraints=() if optimises else (Relation(None, (), None, sides, ("==",), span),),
+        using=None,
+        derivative=None,
+    )
 
 
 def _inline_body(context: Context, node: ast.Call, operator: str) -> Expr:
@@ -58,7 +96,6 @@ def resolve_derivative(context: Context, node: ast.Call, operator: str) -> Expr:
     if len(node.arguments) != count or node.clause is not None or any(a.name for a in node.arguments):
         return context.refuse(form_messages.derivative_arguments(node, operator, count), node.span)
     parts = [context.expression(a.value) for a in node.arguments]
-    context.block.postpone(f"`{operator}`", node.span)
     if any(isinstance(p, Poison) for p in parts):
         return poison(node.span)
     value, wrt = parts[0], parts[1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from karush.compiler.messages import call_messages, form_messages, name_messages
 from karush.compiler.model import DualValue, Expr, Kind, ModelCall, ModelField
 from karush.compiler.names.context import Context
 from karush.compiler.names.labels import LabelInfo, labels_of
-from karush.compiler.names.sizes import substitute_shape
+from karush.compiler.names.sizes import substitute, substitute_shape
 from karush.compiler.names.symbols import (
     Callee,
     ModelSymbol,
@@ -41,7 +42,7 @@ def _call(context: Context, node: ast.Call, symbol: ModelSymbol) -> ModelCall | 
     if node.clause is not None:
         context.report(call_messages.clause_in_call(node, symbol.name))
         return None
-    callee = Callee("model", symbol.name, symbol.declaration.header, Scope(context.scope, kind="fn"), False)
+    callee = Callee("model", symbol.name, symbol.header, Scope(symbol.scope, kind="fn"), False)
     values = bind_arguments(context, node, callee)
     sizes = bind_sizes(context, node, callee, values) if values is not None else None
     if values is None or sizes is None:
@@ -49,8 +50,9 @@ def _call(context: Context, node: ast.Call, symbol: ModelSymbol) -> ModelCall | 
     scope = bound_scope(callee, values, sizes)
     if not check_index_arguments(context, node, callee, values, scope):
         return None
-    context.block.postpone(f"inner model `{symbol.name}`", node.span)
-    return ModelCall(symbol.model, values, sizes, node.span)
+    asked = (replace(c, size=substitute(c.size, sizes), span=node.span) for c in symbol.model.conditions)
+    context.block.conditions.extend(asked)
+    return ModelCall(symbol.model, {**symbol.captured, **values}, sizes, node.span)
 
 
 # ---------------------------------------------------------------- fields

@@ -13,8 +13,9 @@ from typing import Any
 from karush.compiler.library import Library
 from karush.compiler.model import Dim, Model
 from karush.compiler.names.context import Block, Context, Session
-from karush.compiler.names.symbols import HIDDEN_IN_MODEL, DimSymbol, ModelSymbol, PoisonSymbol, Scope
+from karush.compiler.names.symbols import HIDDEN_IN_MODEL, DimSymbol, ModelSymbol, PoisonSymbol, Scope, ValueSymbol
 from karush.compiler.resolving import statements, vocabulary
+from karush.compiler.resolving.closure import close
 from karush.compiler.resolving.dimensions import header_sizes, names_in
 from karush.compiler.resolving.draft import Draft
 from karush.compiler.resolving.expressions import resolve_expression
@@ -110,13 +111,15 @@ def _model_block(draft: Draft, node: ast.ModelBlock) -> None:
         statements.declare_param(inner, item, item.doc)
     _statements(inner, node.body)
     model = _finish(inner, node.name, node.span.source, node.doc, node.span)
-    draft.context.block.conditions.extend(model.conditions)
-    draft.context.block.unavailable.extend(model.unavailable)
     found = outer.session.findings[errors:]
     if any(f.severity is Severity.ERROR for f in found):
         draft.poison(node.name, node.name_span)
-    else:
-        draft.declare(ModelSymbol(node.name, node.name_span, model, node, sizes), node.name_span)
+        return
+    symbols = (s for s in scope.names.values() if isinstance(s, ValueSymbol) and s.role in ("param", "var"))
+    model, captured = close(model, {symbol.value for symbol in symbols}, outer.session)
+    draft.models.append(model)
+    header = Scope(outer.scope, kind="model", hides=HIDDEN_IN_MODEL)
+    draft.declare(ModelSymbol(node.name, node.name_span, model, node.header, captured, header), node.name_span)
 
 
 _RULES: dict[type, Callable[[Draft, Any], None]] = {
@@ -138,7 +141,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     ast.Derivative: statements.derivative,
 }
 
-_FILE_ONLY = (ast.Dim, ast.Param, ast.ModelBlock, ast.AtomDeclaration, ast.SetDeclaration, ast.Import)
+_FILE_ONLY = (ast.Dim, ast.Param, ast.AtomDeclaration, ast.SetDeclaration, ast.Import)
 
 
 # ---------------------------------------------------------------- the model
@@ -166,4 +169,5 @@ def _finish(draft: Draft, name: str, source: Source, doc: str | None, span: Span
         conditions=tuple(block.conditions),
         rules=draft.rules,
         unavailable=tuple(block.unavailable),
+        models=tuple(draft.models),
     )

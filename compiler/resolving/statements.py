@@ -82,6 +82,8 @@ def declare_param(draft: Draft, item: ast.Declaration, doc: str | None) -> None:
         return
     kind = kind_of(use)
     leaf = ParamValue(item.name, shape=shape, kind=kind, span=item.name_span)
+    if use is not None:
+        context.session.sets[leaf] = use
     if use is not None and use.size is not None:
         context.session.index_sizes[leaf] = use.size
     if draft.declare(ValueSymbol(item.name, declaration_span(item), "param", leaf), item.name_span):
@@ -104,6 +106,8 @@ def var(draft: Draft, node: ast.Var) -> None:
             draft.poison(item.name, item.name_span)
             continue
         leaf = VarValue(item.name, shape=shape, span=item.name_span)
+        if use is not None:
+            context.session.sets[leaf] = use
         place = declaration_span(item)
         if draft.declare(ValueSymbol(item.name, place, "var", leaf), item.name_span):
             declared = Var(item.name, shape, use, start, place, item.doc or node.doc)

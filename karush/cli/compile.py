@@ -10,10 +10,11 @@ from karush.cli.exits import DONE, WRONG
 from karush.cli.options import Existing, OneOf, Verb, Words, later, read_sizes
 from karush.cli.session import Stop, open_model, tell, usage
 from karush.cli.solving import start_jax
+from karush.compiler.lowering.settings import settings_of
 from karush.errors import ModelError
 from karush.export import PLATFORMS, Export, export_model
 from karush.output import write_stdout, write_whole
-from karush.problem import Problem, settings_of
+from karush.problem import Problem
 
 
 @click.command(cls=Verb, help="Compile a model: an artefact for `karush exec`, or its program as text.")

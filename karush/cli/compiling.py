@@ -11,7 +11,7 @@ SMALL = 400
 """Up to so many variables and rows a program is compiled for a quick start rather than for speed."""
 
 # Without LLVM's optimisations, and with the older emitters of fused loops: a fifth of the time to compile (measured).
-QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 
 def compile_for_one_run(lowered: jax.stages.Lowered, counts: Mapping[str, Any]) -> jax.stages.Compiled:

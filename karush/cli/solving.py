@@ -20,12 +20,13 @@ import jax
 from karush.cli.exits import STOPPED, WRONG
 from karush.cli.session import Stop, colours, open_model, tell, usage
 from karush.compiler.analyse import Analysis
+from karush.compiler.lowering.settings import SETTING_NAMES, settings_of
 from karush.data.bind import bind
 from karush.data.files import read_data, read_setting, unusable
 from karush.data.given import Binding, Reading
 from karush.dsl.grammar import private_cache
 from karush.output import Output, encode, unwritable, write_stdout, write_whole
-from karush.problem import SETTING_NAMES, Problem, settings_of
+from karush.problem import Problem
 from karush.solvers.protocol import Settings
 
 SETTINGS: dict[str, Callable[[str], Any]] = {"tol": float, "max_iter": int, "active": float}

@@ -150,11 +150,13 @@ def test_several_terms_are_one_finding() -> None:
     assert ("note", "more such terms on lines 6, 7") in notes
 
 
-def test_inner_models_are_refused_by_name() -> None:
-    text = "model code(p) {\n  var z\n  minimize (z - p)^2\n}\nparam q\nlet z = code(p = q).z\n"
-    _, found = classified(text)
-    assert found.problem_class == "FUNCTION"
-    assert "`code`" in only(found.diagnostics, "E0190").message
+def test_a_field_of_an_inner_solution_is_a_number_for_the_outer_problem() -> None:
+    text = "model code(p) {\n  var z\n  minimize (z - p)^2\n}\nparam q\nlet s = code(p = q)\n"
+    assert classified(text + "let z = s.z\n")[1].problem_class == "FUNCTION"
+    assert classified(text + "var x\nminimize (x - s.z)^2\n")[1].problem_class == "QP"
+    _, found = classified(text + "var x\nminimize (x - code(p = x).z)^2\n")
+    assert found.problem_class == "BILEVEL"
+    assert "BILEVEL" in only(found.diagnostics, "E0190").message
 
 
 def test_checking_imports_no_numerics() -> None:

@@ -237,7 +237,7 @@ def test_options_are_plain_values() -> None:
     assert model.rules == {"relu": 0.5, "abs": 0.0}
 
 
-def test_inner_models_are_typed_and_listed_as_unavailable() -> None:
+def test_inner_models_are_typed_and_kept() -> None:
     text = (
         "dim m, v, d\nmodel ridge(A[s, d], b[s], lam in pos) {\n  var w[d], e[s]\n"
         "  minimize cost: sumsq(A @ w - b - e)\n"
@@ -248,7 +248,8 @@ def test_inner_models_are_typed_and_listed_as_unavailable() -> None:
     shapes = {name: show_shape(value.shape) for name, value in model.lets.items()}
     assert shapes == {"w": "[d]", "p": "[m]", "o": "a scalar"}
     assert isinstance(model.lets["w"], ModelField)
-    assert [what for what, _ in model.unavailable] == ["inner model `ridge`"]
+    assert [inner.name for inner in model.models] == ["ridge"]
+    assert not model.unavailable
 
 
 def test_an_inner_model_sees_no_lets_of_the_file() -> None:

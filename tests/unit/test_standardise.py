@@ -58,9 +58,7 @@ def compiled(text):
     """The compiled model of a text, and its analysis."""
     analysis = analyse_text(HEADER + text)
     assert not analysis.failed, [d.message for d in analysis.diagnostics]
-    return lower(
-        analysis.model, analysis.facts, analysis.classification, DIMS, Settings(), jnp.float64, analysis.library
-    )
+    return lower(analysis.whole, analysis.parts, DIMS, Settings(), jnp.float64)
 
 
 def point(seed):
@@ -211,15 +209,7 @@ def test_rows_of_a_matrix_are_that_matrix():
         "dim n, m\nparam P[n, n] in pd, q[n], G[m, n], h[m]\nvar x[n]\n"
         "minimize quad(x, P) / 2 + q @ x\nsubject to\n  cap: G @ x <= h\n"
     )
-    model = lower(
-        analysis.model,
-        analysis.facts,
-        analysis.classification,
-        {"n": 5, "m": 7},
-        Settings(),
-        jnp.float64,
-        analysis.library,
-    )
+    model = lower(analysis.whole, analysis.parts, {"n": 5, "m": 7}, Settings(), jnp.float64)
     jaxpr = jax.make_jaxpr(model.template)(model.specification())
     names = [eqn.primitive.name for eqn in jaxpr.eqns]
     assert "dot_general" not in names and "scatter-add" not in names
