@@ -41,10 +41,10 @@ def parse(source: Source, earlier: Statements | None = None) -> tuple[ast.Module
     if overlong is not None:
         return ast.Module(source, (), span=whole), [overlong]
     parser = grammar.load()
-    lexed = lex(source, parser)
-    layout = split(source, lexed)
     earlier = Statements() if earlier is None else earlier
     earlier.begin()
+    lexed = lex(source, parser, earlier.lines)
+    layout = split(source, lexed)
     reader = _Reader(source, parser, lexed, layout.diagnostics, earlier)
     statements = reader.statements(layout.chunks, Block("file"))
     module = ast.Module(source, statements, lexed.doc, frozenset(reader.poisoned), span=whole)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from karush.dsl import ast
 from karush.dsl.source import Source, Span
+from karush.dsl.token_lines import TokenLines
 
 Key = tuple[str, str, tuple[tuple[int, str], ...]]
 """Kind of block, text, and documentation by line, counted from the first line of the statement."""
@@ -26,6 +27,7 @@ class Statements:
 
     kept: dict[Key, tuple[ast.Statement, int]] = field(default_factory=dict)
     seen: dict[Key, tuple[ast.Statement, int]] = field(default_factory=dict)
+    lines: TokenLines = field(default_factory=TokenLines)
 
     def begin(self) -> None:
         """A parse begins: what the one before it has seen is kept, what is older is forgotten."""
@@ -48,15 +50,23 @@ class Statements:
 
 def moved(value: Moved, source: Source, shift: int) -> Moved:
     """A part of a syntax tree in another text, ``shift`` characters further on."""
-    if isinstance(value, Span):
-        return Span(source, value.start + shift, value.end + shift)  # type: ignore[return-value]
-    if isinstance(value, tuple):
-        return tuple([moved(item, source, shift) for item in value])  # type: ignore[return-value]
+    kind = type(value)
+    if kind is Span:
+        return _span(source, value.start + shift, value.end + shift)  # type: ignore[attr-defined,return-value]
+    if kind is tuple:
+        return tuple([moved(item, source, shift) for item in value])  # type: ignore[attr-defined,return-value]
     if isinstance(value, ast.Binary):
         return _moved_chain(value, source, shift)  # type: ignore[return-value]
     if isinstance(value, ast.Node):
         return _copy(value, {name: moved(part, source, shift) for name, part in value.__dict__.items()})
     return value
+
+
+def _span(source: Source, start: int, end: int) -> Span:
+    """A span, without going through its constructor: there are three for every word of a file."""
+    span = object.__new__(Span)
+    span.__dict__.update(source=source, start=start, end=end)
+    return span
 
 
 def _moved_chain(node: ast.Binary, source: Source, shift: int) -> ast.Expr:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from lark import Lark, Token
 
 from karush.dsl.source import Source
+from karush.dsl.token_lines import TokenLines
 
 TAB_WIDTH = 4
 
@@ -81,12 +82,28 @@ def line_of(token: Token) -> int:
     return token.line or 0
 
 
-def lex(source: Source, grammar: Lark) -> Lexed:
-    """All tokens of a file, with its documentation and the shape of its indentation."""
+def lex(source: Source, grammar: Lark, earlier: TokenLines | None = None) -> Lexed:
+    """All tokens of a file, with its documentation and the shape of its indentation.
+
+    With what is kept of an ``earlier`` text only lines that changed are lexed again.
+    """
     reader = _Reader()
-    for token in grammar.lex(source.text, dont_ignore=True):
-        reader.read(token)
+    for tokens in (TokenLines() if earlier is None else earlier).lex(source.text, grammar, _counts):
+        for token in tokens:
+            reader.read(token)
     return reader.finish()
+
+
+def _counts(token: Token) -> bool:
+    """Whether anything depends on a token: line ends, blanks within a line and plain comments are passed over."""
+    match token.type:
+        case "NEWLINE":
+            return False
+        case "BLANK":
+            return token.column == 1
+        case "COMMENT":
+            return token.startswith("##")
+    return True
 
 
 class _Reader:
@@ -99,14 +116,10 @@ class _Reader:
 
     def read(self, token: Token) -> None:
         match token.type:
-            case "NEWLINE":
-                self.blank = None
             case "BLANK":
-                if token.column == 1:
-                    self.blank = token
+                self.blank = token
             case "COMMENT":
-                if token.startswith("##"):
-                    self.document(token)
+                self.document(token)
             case _:
                 self.keep(token)
 
@@ -131,7 +144,8 @@ class _Reader:
                 self.attach(line_of(token), "\n".join(self.pending))
             self.pending = []
         if self.blank is not None:
-            self.measure(self.blank)
+            if self.blank.line == token.line:
+                self.measure(self.blank)
             self.blank = None
         if token in KEYWORDS and result.tokens and result.tokens[-1].type == "DOT":
             token = token.update(type="NAME")  # a field may be called as a keyword is: `fit.derivative`

@@ -151,7 +151,8 @@ def _sum_end(a: float, b: float, outward: float) -> tuple[float, bool]:
     total = a + b
     if isinf(total):
         return (total, False) if (total > 0) == (outward > 0) else (nextafter(total, 0.0), True)
-    if Fraction(a) + Fraction(b) == Fraction(total):
+    part = total - a  # two-sum (Knuth): the error of a rounded sum is itself a number
+    if (a - (total - part)) + (b - part) == 0:
         return total, False
     return nextafter(total, outward), True
 

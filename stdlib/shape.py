@@ -45,16 +45,20 @@ class Size:
         """The canonical size of a sum of terms."""
         total: dict[Monomial, int] = {}
         for monomial, coefficient in terms:
-            key = tuple(sorted(monomial, key=str))
+            key = tuple(sorted(monomial, key=str)) if len(monomial) > 1 else monomial
             total[key] = total.get(key, 0) + coefficient
-        kept = sorted(((k, c) for k, c in total.items() if c), key=lambda t: (-len(t[0]), str(t[0])))
+        kept = [(k, c) for k, c in total.items() if c]
+        if len(kept) > 1:
+            kept.sort(key=lambda t: (-len(t[0]), str(t[0])))
         return Size(tuple(kept))
 
     def __add__(self, other: Size) -> Size:
+        if not self.terms or not other.terms:
+            return self if self.terms else other
         return Size.collect([*self.terms, *other.terms])
 
     def __sub__(self, other: Size) -> Size:
-        return self + other * Size.constant(-1)
+        return self + Size(tuple([(monomial, -coefficient) for monomial, coefficient in other.terms]))
 
     def __mul__(self, other: Size) -> Size:
         return Size.collect([(a + b, x * y) for a, x in self.terms for b, y in other.terms])

@@ -28,6 +28,9 @@ from karush.lsp.rename import RenameError, rename, renameable
 PAUSE = 0.01
 """Seconds from a change to its analysis: keys that come in together are one change."""
 
+REST = 2.0
+"""Seconds after the last change in which memory is tidied up."""
+
 
 class KarushServer(LanguageServer):
     """The open documents of one editor."""
@@ -36,6 +39,7 @@ class KarushServer(LanguageServer):
         super().__init__("karush", f"v{__version__}")
         self.documents: dict[str, Document] = {}
         self.waiting: dict[str, asyncio.TimerHandle] = {}
+        self.resting: asyncio.TimerHandle | None = None
 
     @property
     def units(self) -> Units:
@@ -70,14 +74,20 @@ class KarushServer(LanguageServer):
         if document is not None:
             told = [convert.diagnostic(document, uri, finding) for finding in document.analysis.diagnostics]
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, told))
+        self.rest()
+
+    def rest(self) -> None:
+        """Collect garbage when nobody types, and not while somebody waits for an answer."""
+        if self.resting is not None:
+            self.resting.cancel()
+        self.resting = asyncio.get_running_loop().call_later(REST, gc.collect)
 
 
 def serve() -> None:
     """Answer an editor on stdin and stdout until it leaves."""
     server = create()
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 20)  # an analysis makes many objects that live as long as the text does
+    gc.disable()  # an analysis makes many objects that all live as long as the text does: see KarushServer.rest
     source, sink = os.fdopen(os.dup(sys.stdin.fileno()), "rb"), os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     with redirect_stdout(sys.stderr):  # nothing but the protocol may stand on stdout
         server.start_io(source, sink)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from karush.dsl import ast
+from karush.dsl import ast, grammar
 from karush.dsl import parse as parsing
 from karush.dsl.parse import parse
 from karush.dsl.reuse import Statements
 from karush.dsl.source import Source, Span
+from karush.dsl.tokens import lex
 
 MODELS = sorted(Path(__file__).parents[2].glob("examples/*/*.opt"))
 
@@ -98,3 +99,27 @@ def test_a_long_sum_is_moved() -> None:
     module, findings = parse(Source("m.opt", "\n" + text), kept)
     assert not findings
     assert module.statements[1].span.line == 3
+
+
+def test_lines_of_every_kind_are_lexed_again_alike() -> None:
+    lines = [
+        "## doc\r\n",
+        "\tdim n\r\n",
+        "  param 𝐱[n]  ## wide\n",
+        "\n",
+        "\rvar y\x0c\n",
+        "minimize y @ # no\n",
+        "  𝐱",
+    ]
+    kept = Statements()
+    for place in range(len(lines)):
+        for edited in ([*lines[:place], "let a = 1\n", *lines[place:]], [*lines[:place], *lines[place + 1 :]], []):
+            text = "".join(edited)
+            assert outcome(text, kept) == outcome(text, None)
+            assert lexed(text, kept) == lexed(text, None)
+
+
+def lexed(text: str, kept: Statements | None) -> object:
+    found = lex(Source("m.opt", text), grammar.load(), None if kept is None else kept.lines)
+    places = [(t.type, str(t), t.start_pos, t.end_pos, t.line, t.column) for t in found.tokens]
+    return places, found.doc, found.docs, [(t.line, str(t)) for t in found.tabs], found.shifts
