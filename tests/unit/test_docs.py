@@ -36,6 +36,15 @@ def test_a_page_prints_what_it_shows(path):
     assert not told, "\n".join(told)
 
 
+def test_the_program_in_the_readme_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    blocks = [b for b in pages.blocks_of((ROOT / "README.md").read_text(encoding="utf-8")) if b.language == "python"]
+    session = pages.Session(ROOT)
+    for block in blocks:
+        assert "evidence" in pages.run_python(block, session).output
+    assert session.names["frontier"].shape == (20, 8) and float(session.names["slope"]) < 0
+
+
 def test_the_pages_hold_models_commands_and_programs():
     languages = [block.language for path in PAGES for block in pages.blocks_of(path.read_text(encoding="utf-8"))]
     assert languages.count("opt") > 30 and languages.count("console") > 20 and languages.count("python") > 10
