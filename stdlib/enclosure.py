@@ -105,6 +105,40 @@ def leaky_relu(x: Interval, slope: Interval) -> Interval:
     return maximum(x, slope * x)
 
 
+def _xlogx(x: float) -> float:
+    return x * math.log(x) if 0 < x < inf else inf if x == inf else 0.0
+
+
+def _outward(value: float, outward: float) -> float:
+    """A value with two units in the last place to spare; 0 is exact."""
+    return nextafter(nextafter(value, outward), outward) if value else value
+
+
+def xlogx(x: Interval) -> Interval:
+    """x log x for x >= 0, which is least at 1/e."""
+    low, high, dip = max(x.lower, 0.0), max(x.upper, 0.0), math.exp(-1)
+    ends = (_xlogx(low), _xlogx(high))
+    return Interval(_outward(-dip if low < dip < high else min(ends), -inf), _outward(max(ends), inf))
+
+
+def rectified(dip: float) -> Enclosure:
+    """Enclosure of a function between max(x, 0) - dip and max(x, 0), and of no sign but that of x."""
+
+    def enclose(x: Interval) -> Interval:
+        if x.is_nonnegative:
+            return Interval(0.0, x.upper, False, x.upper_open)
+        return Interval(-dip, max(x.upper, 0.0))
+
+    return enclose
+
+
+def elu(x: Interval, alpha: Interval) -> Interval:
+    """x for x > 0, alpha (eˣ - 1) otherwise."""
+    if x.is_nonnegative:
+        return x
+    return Interval(-alpha.upper, max(x.upper, 0.0)) if alpha.is_nonnegative else FREE
+
+
 def total(x: Interval, count: int | None) -> Interval:
     """The sum of ``count`` numbers of an interval; of any number of them, also none, where the count is not known."""
     if count is not None:
@@ -156,6 +190,12 @@ ENCLOSURES: Mapping[str, Enclosure] = {
     "tanh": increasing(math.tanh, 0.0),
     "sigmoid": increasing(_sigmoid, 0.0),
     "softplus": increasing(lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x)))),
+    "elu": elu,
+    "gelu": rectified(0.17),
+    "silu": rectified(0.2785),
+    "xlogx": xlogx,
+    "entropy": lambda x: -xlogx(x),
+    "logsumexp": lambda x: Interval(x.lower, inf, x.lower_open),
     "square": square,
     "inv_pos": lambda x: maximum(x, Interval.point(0.0)).reciprocal(),
     "sin": lambda x: _CIRCLE,

@@ -185,16 +185,34 @@ def sum_smallest(x: ArrayLike, k: ArrayLike) -> Array:
     return -_sum_largest(-x, k)
 
 
-def quantile(x: ArrayLike, q: ArrayLike) -> Array:
-    """The q-quantile, linear between order statistics."""
-    x, q = reals(x, q)
+def _around(x: Array, q: Array) -> tuple[Array, Array, Array]:
+    """The two order statistics around the q-quantile of at least two entries, and the weight of the greater."""
     ascending = jnp.sort(x)
-    if x.size == 1:
-        return ascending[0]
     position = q * (x.size - 1)
-    below = jnp.clip(jnp.floor(lax.stop_gradient(position)), 0, x.size - 2).astype(int)
-    weight = position - below
-    return (1 - weight) * ascending[below] + weight * ascending[below + 1]
+    below = jnp.clip(jnp.floor(position), 0, x.size - 2).astype(int)
+    return ascending[below], ascending[below + 1], position - below
+
+
+@jax.custom_jvp
+def _quantile(x: Array, q: Array) -> Array:
+    low, high, weight = _around(x, q)
+    return (1 - weight) * low + weight * high
+
+
+@_quantile.defjvp
+def _quantile_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    # an order statistic moves with the mean of the entries equal to it: the element of least norm
+    x, q = primals
+    low, high, weight = _around(x, q)
+    moved = [jnp.sum(equal * tangents[0]) / jnp.sum(equal) for equal in ((x == low) * 1.0, (x == high) * 1.0)]
+    along = (1 - weight) * moved[0] + weight * moved[1]
+    return _quantile(x, q), along.astype(x.dtype) + (high - low) * (x.size - 1) * tangents[1]
+
+
+def quantile(x: ArrayLike, q: ArrayLike) -> Array:
+    """The q-quantile, linear between order statistics; k equal entries share the derivative."""
+    x, q = reals(x, q)
+    return x[0] if x.size == 1 else _quantile(x, q)
 
 
 def median(x: ArrayLike) -> Array:

@@ -86,6 +86,10 @@ UNARY: dict[str, Callable[[float], float]] = {
     "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "inv_pos": lambda x: 1 / x if x > 0 else math.inf,
+    "xlogx": lambda x: x * math.log(x) if x else 0.0,
+    "entropy": lambda x: -x * math.log(x) if x else 0.0,
+    "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "silu": lambda x: x / (1 + math.exp(-x)),
 }
 
 

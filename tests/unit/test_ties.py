@@ -28,6 +28,12 @@ def test_two_equal_ones_share(name: str) -> None:
     np.testing.assert_allclose(jax.grad(primitive(name), (0, 1, 2))(1.0, 1.0, 1.0), [1 / 3] * 3)
 
 
+def test_equal_entries_share_an_order_statistic() -> None:
+    median, quantile = PRIMITIVES["median"], PRIMITIVES["quantile"]
+    np.testing.assert_allclose(jax.grad(median)(jnp.array([2.0, 1.0, 1.0, 1.0, 0.0])), [0, 1 / 3, 1 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(jax.grad(quantile)(jnp.array([1.0, 3.0, 3.0]), 0.25), [0.5, 0.25, 0.25])
+
+
 def test_every_tie_is_of_a_primitive() -> None:
     assert set(TIES) <= set(PRIMITIVES)
 
