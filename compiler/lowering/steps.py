@@ -91,8 +91,9 @@ def _ending(outcome: Outcome, mask: Array) -> Inner:
 
 
 def _worst(mask: Array, statuses: list[Array], best: int) -> Array:
-    shaped = [jnp.where(mask, status, best).astype(jnp.int32) for status in statuses]
-    return jnp.max(jnp.stack(shaped), axis=0)
+    """The worst by solve; what was solved within a solve has axes of its own behind those of the mask."""
+    own = [jnp.max(status, axis=tuple(range(mask.ndim, status.ndim)), initial=best) for status in statuses]
+    return jnp.where(mask, jnp.max(jnp.stack(own), axis=0), best).astype(jnp.int32)
 
 
 def worst_status(inner: Mapping[str, Inner]) -> Array:
