@@ -234,6 +234,20 @@ RUN_TIME = (
         "Look for extreme values in the data; try another solver.",
     ),
     Code(
+        "R0705",
+        "an inner problem has no solution",
+        "A model is called within this one, and with these arguments it has no solution: nothing that uses its "
+        "fields has a value. The place says for which values of the binders around the call.",
+        "Look at the inner model alone, with its data in a file of its own: there the rows that conflict are named.",
+        "param a\nmodel inner(l) {\n  var x\n  minimize x^2\n  subject to\n    cap: l <= x <= 1\n}\n"
+        "let y = inner(l = a).x\n",
+        "param a\nmodel inner(l) {\n  var x\n  minimize x^2\n  subject to\n    cap: l <= x\n}\n"
+        "let y = inner(l = a).x\n",
+        data='{"a": 2}',
+        mended_data='{"a": 2}',
+        command="run -d data.json",
+    ),
+    Code(
         "R0801",
         "the derivative is undefined here",
         "The solution is not determined by its conditions at this point, as on a solution set that is "

@@ -49,8 +49,31 @@ class Solved:
     solution: DifferentiableSolution | None
 
 
-def output_status(model: Model, of: str, outcome: Outcome) -> Array:
-    """The status of an output without a direction: the worst of what it depends on."""
+def output_status(compiled: Compiled, of: str, outcome: Outcome) -> Array:
+    """The status of an output without a direction: the worst of what it depends on, inner problems among it."""
+    return jnp.max(jnp.stack([own_status(compiled.model, of, outcome), *inner_statuses(compiled, of, outcome)]))
+
+
+def inner_statuses(compiled: Compiled, of: str, outcome: Outcome) -> list[Array]:
+    """For every inner problem that an output depends on, the worst status of the derivatives of its solutions."""
+    lets, dependence = compiled.model.lets, compiled.dependence
+    early = {f"param {name}" for step in compiled.steps if not step.solve.late for name in step.solve.fields.values()}
+    wanted = set(dependence.names(lets[of])) if of in lets else early
+    if any(not name.startswith("param ") for name in wanted):
+        wanted |= early  # through the solution of the problem itself
+    found = []
+    for step in reversed(compiled.steps):
+        paths = [path for path, name in step.solve.fields.items() if f"param {name}" in wanted]
+        if paths:
+            ending = outcome.inner[step.solve.name]
+            parts = (getattr(ending, path[0] if path[0] in ("objective", "dual") else "primal") for path in paths)
+            found += [jnp.max(part, initial=DerivativeStatus.UNIQUE) for part in parts]
+            wanted = wanted.union(*map(dependence.names, step.solve.arguments.values()))
+    return found
+
+
+def own_status(model: Model, of: str, outcome: Outcome) -> Array:
+    """The status as far as the model's own problem goes."""
     solved = jnp.where(outcome.status <= Status.SOLVED_INACCURATE, DerivativeStatus.UNIQUE, DerivativeStatus.UNDEFINED)
     parts = [solved.astype(jnp.int32)]
     if outcome.derivative is None:
@@ -116,7 +139,7 @@ def pair_evidence(
     compiled: Compiled, of: str, solved: Solved, cotangent: Array, back: PullBack, names: tuple[str, ...]
 ) -> EvidenceRecord:
     """The evidence of an output and a cotangent: numbers, status, rows by label, and a status for every param."""
-    status = output_status(compiled.model, of, solved.outcome)
+    status = output_status(compiled, of, solved.outcome)
     program, solution, masks = solved.program, solved.solution, solved.outcome.derivative
     if program is None or solution is None or masks is None:
         return plain_evidence(compiled, status, names)
@@ -128,6 +151,8 @@ def pair_evidence(
         found = direction.adjoint_evidence(program, solution, seed)
         untouched = largest(seed) == 0
         found = replace(found, status=jnp.where(untouched, status, found.status))
+    inner = inner_statuses(compiled, of, solved.outcome)
+    found = replace(found, status=jnp.max(jnp.stack([found.status, *inner])))
     by_param = param_statuses(program, solution, back, of_value)
     statuses = {name: jnp.maximum(found.status, by_param.get(name, found.status)) for name in names}
     worst = jnp.max(jnp.stack([found.status, *statuses.values()]))

@@ -25,6 +25,8 @@ from karush.solvers.result import Status
 from karush.stdlib.shape import Shape
 
 VERSION = 1
+MOST_INNER = 20
+"""How many inner problems without a solution are listed for each call."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def run_output(compiled: Compiled, kind: Classification, binding: Binding, outco
         "device": jax.devices()[0].platform,
         "dtype": dtype_word(compiled),
     }
-    if status in (Status.INFEASIBLE, Status.UNBOUNDED):
+    record |= inner_record(compiled, outcome)
+    if status in (Status.INFEASIBLE, Status.UNBOUNDED) and "inner" not in record:
         record["certificate"] = certificate(compiled, outcome, status)
         record["conflict"] = [name for name, takes_part in outcome.conflict.items() if takes_part]
     return Output(record, dict(axes_of(model, binding)))
@@ -104,6 +107,22 @@ def solver_record(compiled: Compiled, outcome: Outcome, times: Times) -> dict[st
         "compile_s": round(times.compile_s, 4),
         "solve_s": round(times.solve_s, 7),
     }
+
+
+def inner_record(compiled: Compiled, outcome: Outcome) -> dict[str, Any]:
+    """The inner problems without a solution: model, line of the call, values of the binders around it, status."""
+    found: list[dict[str, Any]] = []
+    for step in compiled.steps:
+        call, binders = step.solve.call, step.solve.binders
+        statuses = np.asarray(outcome.inner[step.solve.name].status)
+        for place in map(tuple, np.argwhere(statuses > Status.SOLVED_INACCURATE)[:MOST_INNER]):
+            at = {
+                binder.name: int(binder.start.evaluate(compiled.dims) + binder.step * index)
+                for binder, index in zip(binders, place, strict=True)
+            }
+            word = Status(int(statuses[place])).word
+            found.append({"model": call.model.name, "line": call.span.line, "at": at, "status": word})
+    return {"inner": found} if found else {}
 
 
 def certificate(compiled: Compiled, outcome: Outcome, status: Status) -> dict[str, Any]:

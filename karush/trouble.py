@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from karush.compiler.dependence import roots_of
+from karush.compiler.facts.nested import calls_below
 from karush.compiler.model import Model
 from karush.dsl.diagnostics import Diagnostic, Fix, Label, Severity
 from karush.dsl.source import Span
 from karush.output import Axes, Output, index_words
 
+INNER_WORDS = {
+    "infeasible": "infeasible",
+    "unbounded": "unbounded",
+    "limit": "not solved within the limit of iterations",
+    "failed": "not solved: its data are not numbers, or the solver failed",
+}
 NEGLIGIBLE = 1e-6
 MOST_PLACES = 3
 
@@ -79,8 +87,23 @@ def unsolved(model: Model, output: Output) -> Diagnostic:
     return Diagnostic("R0704", f"the solver failed, after {iterations} iterations", place, notes)
 
 
+def inner_unsolved(model: Model, output: Output) -> Diagnostic:
+    """R0705: an inner problem has no solution, so nothing that uses it has a value."""
+    inner = output.record["inner"]
+    first = inner[0]
+    at = ", ".join(f"{name} = {value}" for name, value in first["at"].items())
+    said = f"the inner problem `{first['model']}` is {INNER_WORDS[first['status']]}"
+    more = f", and {len(inner) - 1} more" if len(inner) > 1 else ""
+    calls = calls_below(*roots_of(model))
+    span = next((c.span for c in calls if (c.model.name, c.span.line) == (first["model"], first["line"])), None)
+    label = Label(span or problem_span(model), f"{f'at {at}' if at else 'here'}{more}")
+    return Diagnostic("R0705", said, (label,), fixes=(Fix("look at this one alone: its data in a file of its own"),))
+
+
 def why_no_solution(model: Model, output: Output) -> Diagnostic | None:
     """The finding of a status that is no solution."""
+    if "inner" in output.record:
+        return inner_unsolved(model, output)
     makers = {"infeasible": infeasible, "unbounded": unbounded, "limit": unsolved, "failed": unsolved}
     maker = makers.get(output.record["status"])
     return None if maker is None else maker(model, output)
