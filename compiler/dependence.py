@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
+from operator import attrgetter
+from typing import Any
 
 from karush.compiler.model import (
     Apply,
@@ -42,24 +44,38 @@ REGULAR_ATOMS = frozenset(_REGULAR.split())
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly below a node, the shared value of a let included."""
-    match expr:
-        case Apply():
-            return expr.arguments
-        case Named():
-            return (expr.value,)
-        case Subscript():
-            return (expr.value, *(item.index for item in expr.items if isinstance(item, At)))
-        case Comprehension():
-            return (expr.body,)
-        case Reduce():
-            return (expr.body,) if expr.condition is None else (expr.condition, expr.body)
-        case ModelField() | InlineProblem():
-            return tuple(expr.call.arguments.values())
-        case DerivativeOf():
-            below = (expr.value, expr.wrt)
-            return below if expr.direction is None else (*below, expr.direction)
-        case _:
-            return ()
+    below = _BELOW.get(type(expr))
+    return () if below is None else below(expr)
+
+
+def _of_subscript(expr: Subscript) -> tuple[Expr, ...]:
+    return (expr.value, *(item.index for item in expr.items if isinstance(item, At)))
+
+
+def _of_reduce(expr: Reduce) -> tuple[Expr, ...]:
+    return (expr.body,) if expr.condition is None else (expr.condition, expr.body)
+
+
+def _of_call(expr: ModelField | InlineProblem) -> tuple[Expr, ...]:
+    return tuple(expr.call.arguments.values())
+
+
+def _of_derivative(expr: DerivativeOf) -> tuple[Expr, ...]:
+    below = (expr.value, expr.wrt)
+    return below if expr.direction is None else (*below, expr.direction)
+
+
+_BELOW: Mapping[type[Expr], Callable[[Any], tuple[Expr, ...]]] = {
+    Apply: attrgetter("arguments"),
+    Named: lambda expr: (expr.value,),
+    Subscript: _of_subscript,
+    Comprehension: lambda expr: (expr.body,),
+    Reduce: _of_reduce,
+    ModelField: _of_call,
+    InlineProblem: _of_call,
+    DerivativeOf: _of_derivative,
+}
+"""What stands below the nodes of each type; below all others nothing does. Every pass asks this for every node."""
 
 
 def walk(*roots: Expr, known: Container[Expr] = ()) -> Iterator[Expr]:
@@ -68,15 +84,19 @@ def walk(*roots: Expr, known: Container[Expr] = ()) -> Iterator[Expr]:
     A table of answers is its own ``known``: asked root by root, it then costs one visit of every node in all.
     """
     seen: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
+    stack: list[Expr | tuple[Expr]] = [*reversed(roots)]  # a node whose children have been seen to stands in a tuple
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
+        node = stack.pop()
+        if isinstance(node, tuple):
+            yield node[0]
         elif node not in seen and node not in known:
             seen.add(node)
-            stack.append((node, True))
-            stack.extend((below, False) for below in reversed(children(node)))
+            below = children(node)
+            if below:
+                stack.append((node,))
+                stack.extend(reversed(below))
+            else:
+                yield node
 
 
 def roots_of(model: Model) -> list[Expr]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from karush.compiler.library import Library
-from karush.compiler.model import Binder, Expr, ModelCall, SetUse, SizeCondition
+from karush.compiler.model import Binder, Expr, Model, ModelCall, SetUse, SizeCondition
 from karush.compiler.names.bounds import Bounds
 from karush.compiler.names.labels import LabelInfo
-from karush.compiler.names.symbols import Poison, Scope, Symbol, poison
+from karush.compiler.names.symbols import ModelSymbol, Poison, Scope, Symbol, poison
 from karush.compiler.wording import too_deep
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
-from karush.dsl.source import Span
+from karush.dsl.source import Source, Span
 from karush.stdlib.shape import Shape, Size
 
 Expected = Callable[[], tuple[Shape, str] | None]
@@ -44,8 +45,8 @@ class Block:
 class Session:
     """What one file shares: the library, the findings, and tables about nodes.
 
-    ``expression`` and ``record`` resolve an expression and the call of an inner model; they are handed in so that the
-    modules that treat parts of an expression do not import the one that dispatches to them. ``index_sizes`` maps the
+    ``expression``, ``record`` and ``file`` resolve an expression, the call of an inner model and an imported file; they
+    are handed in so that the modules that treat parts do not import the one that dispatches to them. ``index_sizes`` maps the
     leaf of a param ``in index(d)`` to d; ``places`` maps a leaf to the place where its name is declared, ``sets`` the
     leaf of a param or var to the set that it is declared in, ``origins`` a leaf in use to the one that its name stands
     for.
@@ -54,6 +55,7 @@ class Session:
     library: Library
     expression: Callable[[Context, ast.Expr], Expr]
     record: Callable[[Context, ast.Expr], ModelCall | Poison | None]
+    file: Callable[[Session, Source, Path, Path], ModelSymbol | None]
     findings: list[Diagnostic] = field(default_factory=list)
     reported: set[tuple[str, Span]] = field(default_factory=set)
     index_sizes: dict[Expr, Size] = field(default_factory=dict)
@@ -65,6 +67,9 @@ class Session:
     inlined: dict[tuple[Hashable, ...], Expr] = field(default_factory=dict)  # fn, arguments, place: value
     depth: int = 0
     root: Path | None = None  # the folder that imports may not leave; None for the file's own
+    files: tuple[Path, ...] = ()  # this file, and those that import it
+    imported: dict[Path, ModelSymbol | None] = field(default_factory=dict)  # shared by all files; None: with errors
+    libraries: dict[Model, Library] = field(default_factory=dict)  # of imported models and those within them
 
     def origin(self, leaf: Expr) -> Expr:
         """The leaf that was made where its name was declared; the expression itself where it is no use of a name."""
@@ -84,7 +89,7 @@ class Context:
 
     def expression(self, node: ast.Expr, expected: Expected | None = None) -> Expr:
         """The typed expression of a syntax tree; poison, with the cause reported, where it has none."""
-        here = self if self.expected is expected else replace(self, expected=expected)
+        here = self if self.expected is expected else self._with(expected=expected)
         session = self.session
         if session.depth >= MAX_DEPTH:
             return self.give_up(too_deep(node.span, MAX_DEPTH), node.span)
@@ -92,6 +97,12 @@ class Context:
         found = session.expression(here, node)
         session.depth -= 1
         return found
+
+    def _with(self, **changes: Any) -> Context:
+        """``replace`` without its checks: there is a context for almost every expression of a file."""
+        other = object.__new__(Context)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
 
     def record(self, node: ast.Expr) -> ModelCall | Poison | None:
         """The inner model's solution record that an expression names; None where it is none."""
@@ -121,15 +132,15 @@ class Context:
 
     def within(self, scope: Scope) -> Context:
         """The same place with another scope."""
-        return replace(self, scope=scope, expected=None)
+        return self._with(scope=scope, expected=None)
 
     def knowing(self, facts: tuple[Size, ...]) -> Context:
         """The same place where more is known of integers."""
-        return replace(self, facts=self.facts + facts, expected=None)
+        return self._with(facts=self.facts + facts, expected=None)
 
     def over(self, binders: tuple[Binder, ...], scope: Scope) -> Context:
         """The place inside a clause."""
-        return replace(self, scope=scope, binders=self.binders + binders, expected=None)
+        return self._with(scope=scope, binders=self.binders + binders, expected=None)
 
     def find(self, name: str) -> Symbol | None:
         """The symbol of a name in sight."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from karush.compiler.messages import form_messages, name_messages, shape_messages
-from karush.compiler.model import Apply, Constant, Expr, Kind, SizeValue
+from karush.compiler.model import Apply, Constant, Expr, Kind, SizeValue, at
 from karush.compiler.names.bounds import facts_of
 from karush.compiler.names.context import Context, Expected
 from karush.compiler.names.symbols import (
@@ -96,7 +96,7 @@ def use(context: Context, node: ast.Name, symbol: Symbol) -> Expr:
 
 
 def _leaf(context: Context, node: ast.Name, symbol: Symbol, template: Expr) -> Expr:
-    leaf = replace(template, span=node.span)
+    leaf = at(template, node.span)
     session = context.session
     session.origins[leaf] = session.origin(template)
     if template in session.index_sizes:

@@ -121,6 +121,8 @@ def _first_failure(context: Context, index: Expr, size: Size, bounds: Bounds, le
     if level == MAX_LEVELS:
         return index
     match index:
+        case BinderValue(binder=Binder(step=1) as binder) if binder.start == ZERO and binder.length == size:
+            return None  # it runs through the whole axis: nothing else is as common
         case Apply(atom="stack" | "concat"):
             failures = (_first_failure(context, a, size, bounds, level + 1) for a in index.arguments)
             return next((f for f in failures if f is not None), None)
