@@ -43,8 +43,14 @@ def _omega_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Ar
 
 
 def exponential(v: Array, step: Array) -> Array:
-    """Of exp x: v - x = step exp x =: u solves u + log u = v + log step."""
-    return v - omega(v + jnp.log(step))
+    """Of exp x: u = step exp x = v - x solves u + log u = v + log step; x is taken from what loses no digits."""
+    u = omega(v + jnp.log(step))
+    return jnp.where(u > 1, jnp.log(jnp.where(u > 1, u, 1) / step), v - u)
+
+
+def _log(y: Array) -> Array:
+    """Log y, and at 0 a number that no entropy comes back from."""
+    return jnp.where(y > 0, jnp.log(jnp.where(y > 0, y, 1)), 0.5 * jnp.finfo(y.dtype).min)
 
 
 def negative_entropy(v: Array, step: Array) -> Array:
@@ -54,12 +60,12 @@ def negative_entropy(v: Array, step: Array) -> Array:
 
 def relative_entropy(v: Array, y: Array, step: Array) -> Array:
     """Of x log(x/y) in x."""
-    return step * omega(v / step - 1 + jnp.log(y) - jnp.log(step))
+    return step * omega(v / step - 1 + _log(y) - jnp.log(step))
 
 
 def divergence(v: Array, y: Array, step: Array) -> Array:
     """Of x log(x/y) - x + y in x."""
-    return step * omega(v / step + jnp.log(y) - jnp.log(step))
+    return step * omega(v / step + _log(y) - jnp.log(step))
 
 
 # ---------------------------------------------------------------- sums of extreme entries

@@ -125,6 +125,23 @@ def test_programs_are_exported_to_every_platform(bench, name: str) -> None:
         assert not [line for line in text.splitlines() if "custom_call" in line and "callback" in line]
 
 
+@pytest.mark.parametrize("name", ["rel_entr", "kl_div"])
+def test_a_reference_of_zero_leaves_only_zero(name: str) -> None:
+    v, y = jnp.array([2.0, -1.0]), jnp.array([0.0, 1.0])
+    point = MAPS[name](v, y, jnp.asarray(0.5))
+    assert point[0] == 0 and point[1] > 0
+    assert np.all(np.isfinite(jax.jacfwd(lambda y: MAPS[name](v, y, jnp.asarray(0.5)))(y)))
+
+
+@pytest.mark.parametrize("v", [-1e3, -1.0, 0.0, 3.0, 1e3, 1e12])
+def test_the_map_of_exp_loses_no_digits(v: float) -> None:
+    """v - x = step exp x, where x is near log(v/step) and v is not near x."""
+    step = 0.3
+    x = float(MAPS["exp"](jnp.asarray(v), jnp.asarray(step)))
+    residual = x + step * np.exp(x) - v
+    assert abs(residual) <= 4 * np.finfo(float).eps * (abs(x) + abs(v) * (1 + abs(x)))
+
+
 def differences(function, at: np.ndarray, step: float = 1e-6) -> np.ndarray:
     columns = []
     for k in range(at.size):
