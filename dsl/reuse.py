@@ -8,7 +8,7 @@ same key is moved to its new place instead of being parsed again. Only statement
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from karush.dsl import ast
 from karush.dsl.source import Source, Span
@@ -50,23 +50,11 @@ class Statements:
 
 def moved(value: Moved, source: Source, shift: int) -> Moved:
     """A part of a syntax tree in another text, ``shift`` characters further on."""
-    kind = type(value)
-    if kind is Span:
-        return _span(source, value.start + shift, value.end + shift)  # type: ignore[attr-defined,return-value]
-    if kind is tuple:
-        return tuple([moved(item, source, shift) for item in value])  # type: ignore[attr-defined,return-value]
+    if isinstance(value, tuple):
+        return tuple([moved(item, source, shift) for item in value])  # type: ignore[return-value]
     if isinstance(value, ast.Binary):
         return _moved_chain(value, source, shift)  # type: ignore[return-value]
-    if isinstance(value, ast.Node):
-        return _copy(value, {name: moved(part, source, shift) for name, part in value.__dict__.items()})
-    return value
-
-
-def _span(source: Source, start: int, end: int) -> Span:
-    """A span, without going through its constructor: there are three for every word of a file."""
-    span = object.__new__(Span)
-    span.__dict__.update(source=source, start=start, end=end)
-    return span
+    return _moved_node(value, source, shift) if isinstance(value, ast.Node) else value
 
 
 def _moved_chain(node: ast.Binary, source: Source, shift: int) -> ast.Expr:
@@ -78,13 +66,24 @@ def _moved_chain(node: ast.Binary, source: Source, shift: int) -> ast.Expr:
         inner = inner.left
     here = moved(inner, source, shift)
     for link in reversed(spine):
-        fields = {name: part if name == "left" else moved(part, source, shift) for name, part in vars(link).items()}
-        here = _copy(link, {**fields, "left": here})
+        here = _moved_node(link, source, shift, left=here)
     return here
 
 
-def _copy(node: Copied, fields: dict[str, Any]) -> Copied:
-    """A frozen node with other fields, without going through its constructor: this runs for every node of a file."""
+def _moved_node(node: Copied, source: Source, shift: int, **known: ast.Expr) -> Copied:
+    """A node with its parts moved, but for those already known. This runs for every node of a file, so neither the
+    nodes nor their places go through their constructors.
+    """
     copy = object.__new__(type(node))
-    copy.__dict__.update(fields)
+    fields = copy.__dict__
+    for name, part in node.__dict__.items():
+        kind = type(part)
+        if kind is Span:
+            place = object.__new__(Span)
+            place.__dict__.update(source=source, start=part.start + shift, end=part.end + shift)
+            fields[name] = place
+        elif kind is str or part is None:
+            fields[name] = part
+        else:
+            fields[name] = known[name] if name in known else moved(part, source, shift)
     return copy

@@ -47,7 +47,7 @@ def _of_value(value: Expr, facts: Facts) -> Known:
 
 
 class Knowledge:
-    """What is known of the names of a file."""
+    """What is known of the names of a file: of those of its model, and of the models within."""
 
     def __init__(self, analysis: Analysis | None) -> None:
         self.analysis = analysis
@@ -76,11 +76,16 @@ class Knowledge:
         return None
 
     def _scene(self, level: Level) -> tuple[Model, Facts] | None:
-        """The model that the names of a scope belong to."""
+        """The model that the names of a scope belong to: the file's, or one within."""
         analysis = self.analysis
         if analysis is None or analysis.model is None or analysis.facts is None:
             return None
-        return (analysis.model, analysis.facts) if level.kind == "file" else None
+        if level.kind == "file":
+            return analysis.model, analysis.facts
+        if level.kind != "model":
+            return None
+        parts = analysis.parts.items()
+        return next(((model, part.facts) for model, part in parts if _values_of(model) == _values(level)), None)
 
     def _leaf(self, model: Model, facts: Facts, kind: type, name: str) -> Fact | None:
         """What is known of a param or var wherever it stands."""
@@ -108,6 +113,14 @@ def objective(analysis: Analysis) -> Known | None:
     if analysis.model is None or analysis.model.objective is None or analysis.facts is None:
         return None
     return _of_value(analysis.model.objective.value, analysis.facts)
+
+
+def _values(level: Level) -> set[str]:
+    return {e.name for e in level.names.values() if e.role in (Role.PARAM, Role.VAR, Role.LET)}
+
+
+def _values_of(model: Model) -> set[str]:
+    return {*model.params, *model.vars, *model.lets}
 
 
 def _dual_shape(constraint: Constraint) -> Shape:

@@ -292,6 +292,13 @@ def test_hover_of_words_and_names(text: str, words: str) -> None:
     assert found is not None and words in found[0]
 
 
+def test_hover_within_a_model_block_knows_its_sizes_and_signs() -> None:
+    document, offset = at(EVERYTHING.replace("let residual", "let res|idual"))
+    assert not document.analysis.failed
+    found = hover(document, offset)
+    assert found is not None and "shape: [p]" in found[0] and "curvature: affine" in found[0]
+
+
 def test_hover_of_a_comment_is_silent() -> None:
     document, offset = at("var x # the mini|mize\nminimize x^2")
     assert hover(document, offset) is None
