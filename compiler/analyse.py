@@ -15,12 +15,12 @@ from karush.compiler.facts.classify import Classification, classify
 from karush.compiler.facts.differentiability import doubtful_derivatives
 from karush.compiler.facts.fact import Facts
 from karush.compiler.facts.infer import derive_facts
-from karush.compiler.facts.nested import inner_models
 from karush.compiler.library import Library, load_library
 from karush.compiler.model import Model
+from karush.compiler.nested import inner_models
 from karush.compiler.reductions.declared import slips_of_declarations
 from karush.compiler.resolving.options import solver_fit
-from karush.compiler.resolving.resolve import extend_library, resolve
+from karush.compiler.resolving.resolve import extend_library, resolve_file
 from karush.dsl import ast
 from karush.dsl.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from karush.dsl.parse import parse
@@ -76,11 +76,12 @@ def analyse(source: Source, root: Path | None = None, earlier: Statements | None
     module, unread = parse(source, earlier)
     base = load_library()
     library = extend_library(module, base)
-    model, unresolved = resolve(module, base, complete=not unread, root=root)
-    findings = [*unread, *unresolved, *(slips_of_declarations(library) if model is not None else ())]
+    resolved = resolve_file(module, base, complete=not unread, root=root)
+    model = resolved.model
+    findings = [*unread, *resolved.findings, *(slips_of_declarations(library) if model is not None else ())]
     if model is None or any(d.severity is Severity.ERROR for d in findings):
         return Analysis(module, library, None, None, None, in_order(findings))
-    parts = {inner: _part(inner, library, findings) for inner in inner_models(model)}
+    parts = {inner: _part(inner, resolved.libraries.get(inner, library), findings) for inner in inner_models(model)}
     whole = _part(model, library, findings)
     return Analysis(module, library, model, whole.facts, whole.classification, in_order(findings), parts)
 

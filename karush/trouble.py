@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from karush.compiler.dependence import roots_of
-from karush.compiler.facts.nested import calls_below
 from karush.compiler.model import Model
+from karush.compiler.nested import calls_below
 from karush.dsl.diagnostics import Diagnostic, Fix, Label, Severity
 from karush.dsl.source import Span
 from karush.output import Axes, Output, index_words

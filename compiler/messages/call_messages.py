@@ -215,3 +215,9 @@ def set_arguments(node: ast.Expr, name: str, header: tuple[ast.Declaration, ...]
 def index_set_arguments(node: ast.Expr) -> Diagnostic:
     """E0206."""
     return error("E0206", "the set `index` takes one size", (Label(node.span),), "in index(n)")
+
+
+def open_size(node: ast.Call, name: str, size: str) -> Diagnostic:
+    """E0301: no argument of a call tells a size of the model."""
+    label = Label(node.span, f"no argument has the size `{size}` of `{name}`")
+    return error("E0301", f"the size `{size}` of `{name}` is open", [label], f"`{name}({size} = …)`")

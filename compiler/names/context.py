@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from karush.compiler.library import Library
-from karush.compiler.model import Binder, Expr, ModelCall, SetUse, SizeCondition
+from karush.compiler.model import Binder, Expr, Model, ModelCall, SetUse, SizeCondition
 from karush.compiler.names.bounds import Bounds
 from karush.compiler.names.labels import LabelInfo
-from karush.compiler.names.symbols import Poison, Scope, Symbol, poison
+from karush.compiler.names.symbols import ModelSymbol, Poison, Scope, Symbol, poison
 from karush.compiler.wording import too_deep
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
-from karush.dsl.source import Span
+from karush.dsl.source import Source, Span
 from karush.stdlib.shape import Shape, Size
 
 Expected = Callable[[], tuple[Shape, str] | None]
@@ -45,11 +45,11 @@ class Block:
 class Session:
     """What one file shares: the library, the findings, and tables about nodes.
 
-    ``expression`` and ``record`` resolve an expression and the call of an inner model; they are handed in so that the
-    modules that treat parts of an expression do not import the one that dispatches to them. ``index_sizes`` maps the
-    leaf of a param ``in index(d)`` to d; ``places`` maps a leaf to the place where its name is declared, ``sets`` the
-    leaf of a param or var to the set that it is declared in, ``origins`` a leaf in use to the one that its name stands
-    for.
+    ``expression``, ``record`` and ``file`` resolve an expression, the call of an inner model and an imported file; they
+    are handed in so that the modules that treat parts do not import the one that dispatches to them. ``index_sizes``
+    maps the leaf of a param ``in index(d)`` to d; ``places`` maps a leaf to the place where its name is declared,
+    ``sets`` the leaf of a param or var to the set that it is declared in, ``origins`` a leaf in use to the one that its
+    name stands for.
     """
 
     library: Library
@@ -66,6 +66,11 @@ class Session:
     inlined: dict[tuple[Hashable, ...], Expr] = field(default_factory=dict)  # fn, arguments, place: value
     depth: int = 0
     root: Path | None = None  # the folder that imports may not leave; None for the file's own
+    file: Callable[[Session, Source, Path, Path], ModelSymbol | None] = lambda *_: None
+    files: tuple[Path, ...] = ()  # this file, and those that import it
+    imported: dict[Path, ModelSymbol | None] = field(default_factory=dict)  # shared by all files; None: with errors
+    libraries: dict[Model, Library] = field(default_factory=dict)  # of imported models and those within them
+    broken: bool = False  # a file that this one imports has errors
 
     def origin(self, leaf: Expr) -> Expr:
         """The leaf that was made where its name was declared; the expression itself where it is no use of a name."""

@@ -20,8 +20,9 @@ from karush.compiler.names.symbols import (
     poison,
 )
 from karush.compiler.resolving.arguments import bind_arguments, bind_sizes, bound_scope, check_index_arguments
+from karush.compiler.resolving.dimensions import find_size
 from karush.dsl import ast
-from karush.stdlib.shape import SCALAR, Shape
+from karush.stdlib.shape import SCALAR, Shape, Size
 
 
 def resolve_record(context: Context, node: ast.Expr) -> ModelCall | Poison | None:
@@ -43,9 +44,13 @@ def _call(context: Context, node: ast.Call, symbol: ModelSymbol) -> ModelCall | 
         context.report(call_messages.clause_in_call(node, symbol.name))
         return None
     callee = Callee("model", symbol.name, symbol.header, Scope(symbol.scope, kind="fn"), False)
+    node, given = _given_sizes(context, node, symbol)
     values = bind_arguments(context, node, callee)
     sizes = bind_sizes(context, node, callee, values) if values is not None else None
     if values is None or sizes is None:
+        return None
+    sizes = _all_sizes(context, node, symbol, {**given, **sizes})
+    if sizes is None:
         return None
     scope = bound_scope(callee, values, sizes)
     if not check_index_arguments(context, node, callee, values, scope):
@@ -53,6 +58,26 @@ def _call(context: Context, node: ast.Call, symbol: ModelSymbol) -> ModelCall | 
     asked = (replace(c, size=substitute(c.size, sizes), span=node.span) for c in symbol.model.conditions)
     context.block.conditions.extend(asked)
     return ModelCall(symbol.model, {**symbol.captured, **values}, sizes, node.span)
+
+
+def _given_sizes(context: Context, node: ast.Call, symbol: ModelSymbol) -> tuple[ast.Call, dict[str, Size]]:
+    """The call without the sizes that it names (``mpc(T = 30, A = A)``), and these."""
+    params = {item.name for item in symbol.header}
+    named = [a for a in node.arguments if a.name in symbol.model.dims and a.name not in params]
+    found = {a.name: find_size(context, a.value) for a in named if a.name is not None}
+    rest = tuple(a for a in node.arguments if a not in named)
+    return replace(node, arguments=rest), {name: size for name, size in found.items() if size is not None}
+
+
+def _all_sizes(context: Context, node: ast.Call, symbol: ModelSymbol, sizes: dict[str, Size]) -> dict[str, Size] | None:
+    """The sizes of the model's dims, defaults filled in; None, with the cause reported, where one stays open."""
+    for name, dim in symbol.model.dims.items():
+        if name not in sizes and dim.default is not None:
+            sizes[name] = substitute(dim.default, sizes)
+        if name not in sizes:
+            context.report(call_messages.open_size(node, symbol.name, name))
+            return None
+    return sizes
 
 
 # ---------------------------------------------------------------- fields

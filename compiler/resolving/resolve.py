@@ -5,15 +5,16 @@ Nothing here raises on what a user wrote: findings are values, several at once, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from karush.compiler.library import Library
+from karush.compiler.library import Library, load_library
 from karush.compiler.model import Dim, Model
 from karush.compiler.names.context import Block, Context, Session
 from karush.compiler.names.symbols import HIDDEN_IN_MODEL, DimSymbol, ModelSymbol, PoisonSymbol, Scope, ValueSymbol
+from karush.compiler.nested import inner_models
 from karush.compiler.resolving import statements, vocabulary
 from karush.compiler.resolving.closure import close
 from karush.compiler.resolving.dimensions import header_sizes, names_in
@@ -21,9 +22,11 @@ from karush.compiler.resolving.draft import Draft
 from karush.compiler.resolving.expressions import resolve_expression
 from karush.compiler.resolving.form import check_form
 from karush.compiler.resolving.functions import check_uncalled
+from karush.compiler.resolving.imports import header_of, import_statement
 from karush.compiler.resolving.records import resolve_record
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Severity
+from karush.dsl.parse import parse
 from karush.dsl.source import Source, Span
 from karush.stdlib.shape import Size
 
@@ -34,15 +37,41 @@ def extend_library(module: ast.Module, library: Library) -> Library:
     return library.extended(tuple(s for s in module.statements if isinstance(s, own)))
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """The typed model of a file (None where a finding is an error), the findings, and libraries of imported models."""
+
+    model: Model | None
+    findings: list[Diagnostic]
+    libraries: Mapping[Model, Library]
+
+
 def resolve(
     module: ast.Module, library: Library, *, complete: bool = True, root: Path | None = None
 ) -> tuple[Model | None, list[Diagnostic]]:
+    """The typed model of a syntax tree without imports, and the findings; see `resolve_file`."""
+    found = resolve_file(module, library, complete=complete, root=root)
+    return found.model, found.findings
+
+
+def resolve_file(module: ast.Module, library: Library, *, complete: bool = True, root: Path | None = None) -> Resolved:
     """The typed model of a syntax tree, and the findings; no model where one of them is an error.
 
     ``complete`` says that every statement of the file could be read: else nothing is said about absent ones.
     ``root`` is the folder that imports may not leave (by default the file's own).
     """
-    session = Session(extend_library(module, library), resolve_expression, resolve_record, root=root)
+    own = extend_library(module, library)
+    files = _own_path(module.source.name)
+    session = Session(own, resolve_expression, resolve_record, root=root, file=_imported_file, files=files)
+    draft = _file(session, module, complete)
+    model = _finish(draft, _file_name(module.source.name), module.source, module.doc, module.span)
+    failed = any(f.severity is Severity.ERROR for f in session.findings)
+    findings = sorted(session.findings, key=lambda f: f.labels[0].span.start)
+    return Resolved(None if failed else model, findings, session.libraries)
+
+
+def _file(session: Session, module: ast.Module, complete: bool) -> Draft:
+    """The statements of one file."""
     outermost = Scope(None, kind="library")
     known = session.library.names()
     for name in module.poisoned - known:
@@ -53,10 +82,39 @@ def resolve(
     for symbol in draft.fns:
         if id(symbol.declaration) not in session.called_fns:
             check_uncalled(context, symbol)
-    model = _finish(draft, _file_name(module.source.name), module.source, module.doc, module.span)
-    failed = any(f.severity is Severity.ERROR for f in session.findings)
-    findings = sorted(session.findings, key=lambda f: f.labels[0].span.start)
-    return (None if failed else model), findings
+    return draft
+
+
+def _own_path(name: str) -> tuple[Path, ...]:
+    try:
+        return (Path(name).resolve(),)
+    except (OSError, ValueError, RuntimeError):
+        return ()
+
+
+def _imported_file(outer: Session, source: Source, path: Path, root: Path) -> ModelSymbol | None:
+    """An imported file as a model; its findings go to the importing one, at their own places."""
+    module, unread = parse(source)
+    library = extend_library(module, load_library())
+    session = replace(
+        outer,
+        library=library,
+        findings=[],
+        reported=set(),
+        active_fns=(),
+        root=root,
+        files=(*outer.files, path),
+        broken=False,
+    )
+    draft = _file(session, module, not unread)
+    model = _finish(draft, _file_name(source.name), source, module.doc, module.span)
+    found = [*unread, *session.findings]
+    outer.findings += found
+    if session.broken or any(f.severity is Severity.ERROR for f in found):
+        return None
+    for inner in (*inner_models(model), model):
+        outer.libraries.setdefault(inner, library)
+    return ModelSymbol(model.name, None, model, header_of(module), {}, draft.context.scope)
 
 
 def _file_name(name: str) -> str:
@@ -131,7 +189,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     ast.ModelBlock: _model_block,
     ast.AtomDeclaration: vocabulary.atom_declaration,
     ast.SetDeclaration: vocabulary.set_declaration,
-    ast.Import: vocabulary.import_statement,
+    ast.Import: import_statement,
     ast.Objective: statements.objective,
     ast.Saddle: statements.saddle,
     ast.Find: statements.find,

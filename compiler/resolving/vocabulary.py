@@ -1,18 +1,16 @@
-"""Atoms, sets and inner models that a file declares, and imports."""
+"""Atoms and sets that a file declares."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path, PurePath
 
-from karush.compiler.library import Library, load_library
-from karush.compiler.messages import form_messages, name_messages
+from karush.compiler.library import load_library
+from karush.compiler.messages import name_messages
 from karush.compiler.model import Expr, ParamValue
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import (
     AtomSymbol,
     DimSymbol,
-    ImportSymbol,
     PoisonSymbol,
     Scope,
     SetSymbol,
@@ -104,51 +102,3 @@ def _names_only(context: Context, scope: Scope, node: ast.Expr) -> None:
     for finding in scratch.findings:
         if finding.code.startswith(("E01", "E02")):
             context.report(finding)
-
-
-# ---------------------------------------------------------------- imports
-
-
-def import_statement(draft: Draft, node: ast.Import) -> None:
-    """``import "svm.opt" as svm``, ``import stdlib.losses``."""
-    if node.module is not None:
-        known = _modules(draft.context.session.library)
-        if ".".join(node.module) not in known:
-            draft.context.report(form_messages.unknown_module(node, known))
-        if node.alias is not None:
-            _alias(draft, node)
-        return
-    path = node.path or ""
-    fault = _path_fault(node.span.source.name, path, draft.context.session.root)
-    if fault is not None:
-        draft.context.report(form_messages.import_fault(node, path, fault))
-    else:
-        draft.context.block.postpone(f'`import "{path}"`', node.span)
-    _alias(draft, node)
-
-
-def _modules(library: Library) -> tuple[str, ...]:
-    """The modules of the library: its folders and files. All of them are in sight without an import."""
-    paths = {PurePath(source.name).with_suffix("") for source in library.sources.values()}
-    return tuple(sorted({f"stdlib.{path.parent.name}" for path in paths} | {f"stdlib.{path.name}" for path in paths}))
-
-
-def _alias(draft: Draft, node: ast.Import) -> None:
-    """What stands behind an import is not known here, so its uses are silent."""
-    name = node.alias or (Path(node.path).stem if node.path else node.module[-1] if node.module else "")
-    if draft.declare(ImportSymbol(name, node.span), node.span):
-        draft.context.scope.names[name] = PoisonSymbol(name, node.span)
-
-
-def _path_fault(importer: str, path: str, root: Path | None) -> str | None:
-    """Why a path cannot be followed from the importing file; None where it can."""
-    if "\0" in path or not path:
-        return "this is not a path"
-    folder = Path(importer).parent
-    try:
-        target = (folder / path).resolve()
-        if not target.is_relative_to((root or folder).resolve()):
-            return "the path leaves the folder of this file" if root is None else f"the path leaves {root}"
-        return None if target.is_file() else "there is no such file"
-    except (OSError, ValueError):
-        return "this is not a path"
