@@ -24,7 +24,6 @@ from karush.compiler.resolving.resolve import extend_library, resolve_file
 from karush.dsl import ast
 from karush.dsl.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from karush.dsl.parse import parse
-from karush.dsl.reuse import Statements
 from karush.dsl.source import Source
 
 
@@ -68,12 +67,14 @@ class Analysis:
         return any(d.severity is Severity.ERROR for d in self.diagnostics)
 
 
-def analyse(source: Source, root: Path | None = None, earlier: Statements | None = None) -> Analysis:
-    """Everything that the text alone tells. Imports may not leave ``root``, by default the folder of the source.
+def analyse(source: Source, root: Path | None = None) -> Analysis:
+    """Everything that the text alone tells. Imports may not leave ``root``, by default the folder of the source."""
+    module, unread = parse(source)
+    return analyse_module(module, unread, root)
 
-    ``earlier`` keeps statements from one analysis of a file to the next, for an editor.
-    """
-    module, unread = parse(source, earlier)
+
+def analyse_module(module: ast.Module, unread: list[Diagnostic], root: Path | None = None) -> Analysis:
+    """Everything that a syntax tree tells; ``unread`` is what was found wrong in reading it."""
     base = load_library()
     library = extend_library(module, base)
     resolved = resolve_file(module, base, complete=not unread, root=root)

@@ -44,7 +44,7 @@ def documentation(document: Document, item: Item) -> str | None:
     if item.kind == "keyword":
         return _KEYWORDS.get(item.name)
     if item.kind in ("function", "set"):
-        return page_of_library(document.analysis.library, item.name, prefer_set=item.kind == "set")
+        return page_of_library(document.state.library, item.name, prefer_set=item.kind == "set")
     named = (e for e in document.state.bindings.entities() if e.name == item.name and e.role.value == item.kind)
     entity = next(named, None)
     return None if entity is None else page_of_entity(document, entity)
@@ -82,12 +82,12 @@ def _values(document: Document, level: Level, cursor: Cursor) -> Iterator[Item]:
 
 
 def _entity(document: Document, entity: Entity) -> Item:
-    known = document.knowledge.of(entity) if entity.role is not Role.BINDER else None
+    known = document.recent.of(entity) if entity.role is not Role.BINDER else None
     return Item(entity.name, entity.role.value, entity.role.value if known is None else knowledge.hint_words(known))
 
 
 def _functions(document: Document) -> Iterator[Item]:
-    for name in words(document.analysis.library).functions:
+    for name in words(document.state.library).functions:
         yield Item(name, "function", FUNCTIONS[name][0] if name in FUNCTIONS else "library", rank=3)
 
 
@@ -122,7 +122,7 @@ def _sets(document: Document, level: Level, cursor: Cursor) -> Iterator[Item]:
     for entity in level.visible().values():
         if entity.role is Role.SET:
             yield _entity(document, entity)
-    for name in words(document.analysis.library).sets:
+    for name in words(document.state.library).sets:
         yield Item(name, "set", "library")
 
 
@@ -229,11 +229,11 @@ def _method_options(document: Document, level: Level, cursor: Cursor) -> Iterato
 
 
 def _tied_atoms(document: Document, level: Level, cursor: Cursor) -> Iterator[Item]:
-    return (Item(name, "function", "has ties", f"{name} = ") for name in tied_atoms(document.analysis.library))
+    return (Item(name, "function", "has ties", f"{name} = ") for name in tied_atoms(document.state.library))
 
 
 def _modules(document: Document, level: Level, cursor: Cursor) -> Iterator[Item]:
-    files = {source.name for source in document.analysis.library.sources.values()}
+    files = {source.name for source in document.state.library.sources.values()}
     stems = {name.rpartition("/")[2].removesuffix(".opt") for name in files}
     return (Item(f"stdlib.{stem}", "module", "library") for stem in sorted(stems))
 

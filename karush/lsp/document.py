@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from karush.compiler.analyse import Analysis, analyse
+from karush.compiler.analyse import Analysis, analyse_module
+from karush.compiler.library import Library, load_library
+from karush.compiler.resolving.resolve import extend_library
+from karush.dsl import ast
+from karush.dsl.diagnostics import Diagnostic
+from karush.dsl.parse import parse
 from karush.dsl.reuse import Statements
 from karush.dsl.source import Source
 from karush.lsp.bindings import Bindings, bind
@@ -21,14 +26,29 @@ class State:
         self._earlier = earlier
 
     @cached_property
+    def parsed(self) -> tuple[ast.Module, list[Diagnostic]]:
+        """The syntax tree and what cannot be read. Where names alone are asked for, nothing more is worked out."""
+        return parse(self.source, self._earlier)
+
+    @property
+    def module(self) -> ast.Module:
+        """The syntax tree."""
+        return self.parsed[0]
+
+    @cached_property
+    def library(self) -> Library:
+        """The library, with the atoms and sets that the file declares."""
+        return extend_library(self.module, load_library())
+
+    @cached_property
     def analysis(self) -> Analysis:
         """Model, facts, class and findings."""
-        return analyse(self.source, earlier=self._earlier)
+        return analyse_module(*self.parsed)
 
     @cached_property
     def bindings(self) -> Bindings:
         """What every name stands for."""
-        return bind(self.analysis.module)
+        return bind(self.module)
 
 
 class Document:
@@ -70,7 +90,14 @@ class Document:
         """What is known of the names or, where the text of now has an error, what the last one without told: shapes
         and signs do not vanish from the screen while a line is being typed.
         """
-        found = self._state.analysis
-        if found.facts is not None and self._knowledge.analysis is not found:
+        return self._known(self._state.analysis)
+
+    @property
+    def recent(self) -> Knowledge:
+        """The same without waiting: what is known of the text of now if that was worked out, else of one before."""
+        return self._known(self._state.__dict__.get("analysis", self._knowledge.analysis))
+
+    def _known(self, found: Analysis | None) -> Knowledge:
+        if found is not None and found.facts is not None and self._knowledge.analysis is not found:
             self._knowledge = Knowledge(found)
         return self._knowledge

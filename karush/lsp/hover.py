@@ -50,7 +50,7 @@ def page_of_use(document: Document, use: Use) -> str | None:
     """The page about a name in use; None where nothing is known of it."""
     if use.entity is not None:
         return page_of_entity(document, use.entity)
-    return page_of_library(document.analysis.library, use.span.text, prefer_set=use.kind == "set")
+    return page_of_library(document.state.library, use.span.text, prefer_set=use.kind == "set")
 
 
 def page(heading: str, doc: str | None, lines: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ def definition(document: Document, offset: int) -> Target | None:
     if use is None:
         return None
     if use.entity is None:
-        return _in_library(document.analysis.library, use.span.text, "set" if use.kind == "set" else "atom")
+        return _in_library(document.state.library, use.span.text, "set" if use.kind == "set" else "atom")
     imported = _imported(document, use.entity) if use.declares else None
     return imported or Target(None, use.entity.span)
 

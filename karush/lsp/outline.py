@@ -54,7 +54,7 @@ def _symbol(document: Document, entity: Entity, entities: list[Entity]) -> Symbo
     if entity.role in BLOCKS:
         level = next((x for x in entity.level.inner if x.start == entity.node.span.start), None)
         inner = _symbols(document, level, entities) if level is not None else ()
-    known = document.knowledge.of(entity)
+    known = document.recent.of(entity)
     detail = entity.role.value if known is None else f"{entity.role.value}, {knowledge.hint_words(known)}"
     return Symbol(entity.name, entity.role, entity.node.span.to(entity.span), entity.span, detail, inner)
 
@@ -92,7 +92,7 @@ class Colour:
 
 def colours(document: Document) -> Iterator[Colour]:
     """The colours of all names, in the order of the text."""
-    library = document.analysis.library
+    library = document.state.library
     functions = library.atom_names() | FUNCTIONS.keys()
     sets = library.set_names()
     for use in document.state.bindings.uses:
@@ -141,7 +141,7 @@ def _is_hinted(entity: Entity) -> bool:
 
 def _objective_hint(document: Document, start: int, end: int) -> Iterator[Hint]:
     """Behind ``minimize``, where the objective has no label: its curvature."""
-    statements = document.analysis.module.statements
+    statements = document.state.module.statements
     goal = next((s for s in statements if isinstance(s, ast.Objective) and s.label is None), None)
     known = knowledge.objective(document.analysis)
     if goal is not None and known is not None and known.fact is not None and start <= goal.span.start <= end:

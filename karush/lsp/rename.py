@@ -28,13 +28,13 @@ def renameable(document: Document, offset: int) -> tuple[Entity, Span]:
         raise RenameError("there is no name here")
     name = use.span.text
     if use.entity is None:
-        known = document.analysis.library.names() | LANGUAGE_NAMES
+        known = document.state.library.names() | LANGUAGE_NAMES
         raise RenameError(
             f"`{name}` is a name of the library" if name in known else f"`{name}` is not declared in this file"
         )
     if use.entity.role is Role.IMPORT and use.entity.span.text.startswith('"'):
         raise RenameError(f"`{name}` is named after its file: write `as` and a name behind the path first")
-    if use.entity.name in document.analysis.module.poisoned:
+    if use.entity.name in document.state.module.poisoned:
         raise RenameError(f"`{name}` stands in a statement that cannot be read: mend its error first")
     return use.entity, use.span
 
@@ -42,14 +42,14 @@ def renameable(document: Document, offset: int) -> tuple[Entity, Span]:
 def rename(document: Document, offset: int, name: str) -> list[Span]:
     """The places where the new name has to be written. Raises RenameError where the model would become another."""
     entity, _ = renameable(document, offset)
-    check_name(entity, name, document.analysis.library)
+    check_name(entity, name, document.state.library)
     wanted = unicodedata.normalize("NFKC", name)
     uses = document.state.bindings.of(entity)
     clash = clashing(entity, wanted, uses) if wanted != entity.name else None
     if clash is not None:
         line = clash.span.line
         raise RenameError(f"`{name}` is already the name of a {clash.role.value}, declared in line {line}")
-    if wanted != entity.name and wanted in document.analysis.module.poisoned:
+    if wanted != entity.name and wanted in document.state.module.poisoned:
         raise RenameError(f"`{name}` stands in a statement that cannot be read: mend its error first")
     return [use.span for use in uses]
 

@@ -25,7 +25,7 @@ from karush.lsp.document import Document
 from karush.lsp.positions import Position, Units
 from karush.lsp.rename import RenameError, rename, renameable
 
-PAUSE = 0.01
+PAUSE = 0.005
 """Seconds from a change to its analysis: keys that come in together are one change."""
 
 REST = 2.0
