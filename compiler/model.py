@@ -226,12 +226,16 @@ class DerivativeOf(Expr):
 
 @dataclass(frozen=True, eq=False)
 class SetUse:
-    """A set with its arguments: ``box(0, 1)``, ``nonneg``, ``index(k)`` (then ``size`` is k)."""
+    """A set with its arguments: ``box(0, 1)``, ``nonneg``, ``index(k)`` (then ``size`` is k).
+
+    For a param in a set that the file declares, ``rows`` are its condition about the param.
+    """
 
     name: str
     arguments: tuple[Expr, ...]
     span: Span
     size: Size | None = None
+    rows: tuple[Constraint, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,8 @@ def resolve(model: Model, of: str, wrt: Sequence[str] | None) -> Request:
     if model.objective is not None and of == model.objective.label:
         of = "objective"
     known = {*model.vars, *model.lets, *(("objective",) if model.objective is not None else ())}
-    if of not in known and not (head in ("dual", "slack") and rest.split(".")[0] in {*labels, *model.vars}):
+    rows = {*labels, *model.vars}
+    if of not in known and not (head in ("dual", "slack") and _steps(rest.split("."), dict.fromkeys(rows))[0] in rows):
         duals = [f"dual.{name}" for name in labels]
         raise DerivativeError(
             "E0201", f"`{of}` is not an output; the outputs are {', '.join([*sorted(known), *duals])}"
@@ -61,6 +62,14 @@ def resolve(model: Model, of: str, wrt: Sequence[str] | None) -> Request:
     return Request(of, tuple(wrt) if wrt is not None else real_params(model))
 
 
+def _steps(path: Sequence[str], labels: Mapping[str, Any]) -> list[str]:
+    """The steps of a path; the first is the longest that is a label: rows of a declared set have a point in theirs."""
+    for length in range(len(path), 0, -1):
+        if ".".join(path[:length]) in labels:
+            return [".".join(path[:length]), *path[length:]]
+    return list(path)
+
+
 def pick(outcome: Outcome, of: str) -> Array:
     """The output of this name."""
     if of in outcome.values:
@@ -70,7 +79,7 @@ def pick(outcome: Outcome, of: str) -> Array:
         return outcome.objective
     head, *path = of.split(".")
     found: Any = outcome.duals if head == "dual" else outcome.slacks
-    for step in path:
+    for step in _steps(path, found):
         if not isinstance(found, Mapping) or step not in found:
             parts = ", ".join(found) if isinstance(found, Mapping) else "no parts"
             raise DerivativeError("E0201", f"`{of}`: there is no `{step}`; there are {parts}")

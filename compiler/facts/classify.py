@@ -98,6 +98,8 @@ def _special_class(model: Model, facts: Facts) -> str | None:
     if model.objective is None:
         return "FUNCTION"
     inner = (ModelField, InlineProblem)
+    if not any(isinstance(node, inner) for node in facts.table):
+        return None
     varying = (n for n in walk(*problem_roots(model)) if isinstance(n, inner) and facts[n].dependence.vars)
     return "BILEVEL" if next(varying, None) is not None else None
 

@@ -19,6 +19,8 @@ from karush.stdlib.lattice import Smoothness
 
 def doubtful_derivatives(model: Model, facts: Facts) -> list[Diagnostic]:
     """W0705 for every choice, W0706 for every jump that an output or the problem depends on."""
+    if not any(_is_choice(node) or fact.smoothness is Smoothness.DISCONTINUOUS for node, fact in facts.table.items()):
+        return []
     roots = differentiated(model)
     tests = set(conditions(roots))
     found: list[Diagnostic] = []
@@ -29,6 +31,10 @@ def doubtful_derivatives(model: Model, facts: Facts) -> list[Diagnostic]:
             case Apply(kind=Kind.REAL) if _jumps(facts, node, tests) and _moves(model, facts, node):
                 found.append(_jump(node))
     return found
+
+
+def _is_choice(node: Expr) -> bool:
+    return isinstance(node, Apply) and node.atom == "if"
 
 
 def differentiated(model: Model) -> tuple[Expr, ...]:

@@ -299,3 +299,9 @@ def unknown_module(node: ast.Import, known: Sequence[str]) -> Diagnostic:
     """E0208."""
     name = ".".join(node.module or ())
     return error("E0208", f"there is no library module `{name}`", (Label(node.span),), f"modules: {listed(known)}")
+
+
+def set_condition(part: ast.Expr, declaration: ast.SetDeclaration) -> Diagnostic:
+    """E0116: a part of the condition of a set that is no row."""
+    labels = (Label(part.span, "not `==`, `<=`, `>=` or `in`"), Label(declaration.name_span, "the set"))
+    return error("E0116", "the condition of a set is made of rows, joined by `and`", labels, "e <= f, e == f, e in S")

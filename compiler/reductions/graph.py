@@ -173,9 +173,8 @@ class _Expansion:
                 self.value = None if isinstance(value, Poison) else value
                 self.sense = statement.sense
             case ast.Constraint():
-                found = resolve_constraint(self.context, statement)
-                if found is not None:
-                    self.constraints.append(self._under_clause(found))
+                found = resolve_constraint(self.context, statement) or ()
+                self.constraints += map(self._under_clause, found)
 
     def _name(self, name: str, value: Expr) -> None:
         self.context.scope.names[name] = ValueSymbol(name, None, "argument", value)

@@ -41,9 +41,7 @@ def resolve_set(context: Context, node: ast.Expr, shape: Shape, role: str) -> Se
         return None
     if facts.name == "index":
         return _index(context, node, arguments)
-    if isinstance(symbol, SetSymbol):
-        context.block.postpone(f"set `{facts.name}`", node.span)
-    elif role != "param" and not facts.available:
+    if role != "param" and not facts.available and not isinstance(symbol, SetSymbol):
         context.block.postpone(f"`in {facts.name}`", node.span)
     values = _arguments(context, node, facts, arguments)
     if values is None or not _shapes_fit(context, node, facts, values, shape):

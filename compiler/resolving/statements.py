@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from dataclasses import replace
 
 from karush.compiler.messages import form_messages, index_messages, name_messages, shape_messages
 from karush.compiler.model import (
@@ -22,7 +23,9 @@ from karush.compiler.names.context import Context
 from karush.compiler.names.labels import LabelInfo, label_of, label_of_var
 from karush.compiler.names.symbols import DimSymbol, FnSymbol, Poison, RecordSymbol, ValueSymbol
 from karush.compiler.resolving.arguments import index_size
-from karush.compiler.resolving.constraints import resolve_constraint
+from karush.compiler.resolving.clauses import ResolvedClause
+from karush.compiler.resolving.constraints import member_rows, resolve_constraint
+from karush.compiler.resolving.declared_sets import declared_set
 from karush.compiler.resolving.dimensions import find_shape, find_size
 from karush.compiler.resolving.draft import Draft, dual_in, var_in
 from karush.compiler.resolving.operators import is_number
@@ -82,6 +85,9 @@ def declare_param(draft: Draft, item: ast.Declaration, doc: str | None) -> None:
         return
     kind = kind_of(use)
     leaf = ParamValue(item.name, shape=shape, kind=kind, span=item.name_span)
+    if use is not None and item.set is not None and declared_set(context, item.set) is not None:
+        everywhere = ResolvedClause((), None, context, True)
+        use = replace(use, rows=member_rows(everywhere, None, item.set, leaf, item.set.span) or ())
     if use is not None:
         context.session.sets[leaf] = use
     if use is not None and use.size is not None:
@@ -109,12 +115,25 @@ def var(draft: Draft, node: ast.Var) -> None:
         if use is not None:
             context.session.sets[leaf] = use
         place = declaration_span(item)
+        own = item.set if item.set is not None and declared_set(context, item.set) is not None else None
         if draft.declare(ValueSymbol(item.name, place, "var", leaf), item.name_span):
-            declared = Var(item.name, shape, use, start, place, item.doc or node.doc)
+            declared = Var(item.name, shape, None if own is not None else use, start, place, item.doc or node.doc)
             draft.vars[item.name] = declared
             info = label_of_var(declared)
             if info is not None:
                 context.block.labels[info.name] = info
+            if own is not None:
+                _member_of_own_set(draft, item.name, own, leaf)
+
+
+def _member_of_own_set(draft: Draft, name: str, node: ast.Expr, leaf: VarValue) -> None:
+    """``var w in S`` for a set that the file declares: its rows carry the name of the var."""
+    everywhere = ResolvedClause((), None, draft.context, True)
+    for row in member_rows(everywhere, name, node, leaf, node.span) or ():
+        info = label_of(row)
+        if info is not None:
+            draft.context.block.labels[info.name] = info
+        draft.constraints.append(row)
 
 
 def _preset(context: Context, item: ast.Declaration, shape: Shape | None, word: str) -> Expr | None:
@@ -267,12 +286,13 @@ def constraint(draft: Draft, node: ast.Constraint) -> None:
         if node.label is not None:
             context.block.broken_labels.add(node.label)
         return
-    if isinstance(found, Complementarity) and "objective" not in draft.first:
-        context.block.postpone("`perp`", node.span)
-    info = label_of(found)
-    if info is not None and not draft.label(LabelInfo(info.name, span, info.shape, info.sides)):
-        return
-    draft.constraints.append(found)
+    for row in found:
+        if isinstance(row, Complementarity) and "objective" not in draft.first:
+            context.block.postpone("`perp`", node.span)
+        info = label_of(row)
+        if info is not None and not draft.label(LabelInfo(info.name, span, info.shape, info.sides)):
+            return
+        draft.constraints.append(row)
 
 
 def subject_to(draft: Draft, node: ast.SubjectTo) -> None:

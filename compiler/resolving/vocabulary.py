@@ -17,6 +17,7 @@ from karush.compiler.names.symbols import (
     ValueSymbol,
 )
 from karush.compiler.resolving.atoms import takes_entries
+from karush.compiler.resolving.declared_sets import HIDDEN_IN_SET, check_condition
 from karush.compiler.resolving.dimensions import find_shape, header_sizes
 from karush.compiler.resolving.draft import Draft
 from karush.compiler.resolving.elementwise import check_elementwise
@@ -76,13 +77,15 @@ def _clause_names(clause: ast.Statement) -> tuple[str, ...]:
 def set_declaration(draft: Draft, node: ast.SetDeclaration) -> None:
     """``set halfspace(a[n], b) = {x[n] : a @ x <= b}``."""
     check_header(draft.context, (*node.header, node.element))
-    if draft.declare(SetSymbol(node.name, node.name_span, node), node.name_span):
+    if not check_condition(draft.context, node):
+        draft.poison(node.name, node.name_span)
+    elif draft.declare(SetSymbol(node.name, node.name_span, node), node.name_span):
         _names_only(draft.context, _inside(draft.context, (*node.header, node.element)), node.condition)
 
 
 def _inside(context: Context, header: tuple[ast.Declaration, ...]) -> Scope:
     """A scope in which header names stand for values of their declared shapes."""
-    scope = Scope(context.scope, kind="fn", hides=frozenset({"var", "let", "param"}))
+    scope = Scope(context.scope, kind="fn", hides=HIDDEN_IN_SET)
     for name in header_sizes(header):
         scope.names[name] = DimSymbol(name, None, Size.of(name))
     for item in header:

@@ -13,6 +13,9 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
     "negate": np.negative, "power": np.power, "maximum": np.maximum, "minimum": np.minimum,
     "matmul": np.matmul, "transpose": np.transpose,
+    "sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "cumsum": np.cumsum, "diff": np.diff,
+    "norm1": lambda x: np.sum(np.abs(x)), "norm2": lambda x: np.sqrt(np.sum(x * x)), "trace": np.trace,
+    "norminf": lambda x: np.max(np.abs(x)), "sumsq": lambda x: np.sum(x * x), "diag": np.diag,
     "abs": np.abs, "sqrt": np.sqrt, "square": np.square, "exp": np.exp, "log": np.log,
 }  # fmt: skip
 

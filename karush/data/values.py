@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from karush.compiler.model import Kind, Param
+from karush.compiler.model import Constraint, InSet, Kind, Param, Relation, SetUse
 from karush.data import findings
 from karush.data.evaluate import evaluate
 from karush.data.given import Given
-from karush.data.membership import TESTS, Violation
+from karush.data.membership import TESTS, Violation, within
 from karush.dsl.diagnostics import Diagnostic
 
 ONLY_A_BOUND = "only a side of an inequality, or an argument of `box`, may be infinite: it must serve as a bound alone"
@@ -83,17 +83,54 @@ def check_set(
         return None
     if use.name == "index" and use.size is not None:
         violation = in_range(given.value, use.size.evaluate(dims), str(use.size))
-    elif use.name in TESTS:
-        arguments = [evaluate(argument, known, dims) for argument in use.arguments]
-        concrete = [a for a in arguments if a is not None]
-        violation = TESTS[use.name](given.value, concrete) if len(concrete) == len(arguments) else None
+    elif use.rows:
+        violation = outside_of_rows(use.rows, {**known, param.name: given.value}, dims)
     else:
-        violation = None
+        violation = outside(use, given.value, known, dims)
     if violation is None:
         return None
     index, said, expected = violation
     expected = f"`in {use.span.text}`: {expected}"
     return findings.bad_entry("E0406", param, given, index, said=said, expected=expected)
+
+
+def outside(
+    use: SetUse, value: np.ndarray, known: Mapping[str, np.ndarray], dims: Mapping[str, int]
+) -> Violation | None:
+    """How a value lies outside of a set of the library; None where it does not, or an argument is not known."""
+    arguments = [evaluate(argument, known, dims) for argument in use.arguments]
+    concrete = [a for a in arguments if a is not None]
+    return TESTS[use.name](value, concrete) if use.name in TESTS and len(concrete) == len(arguments) else None
+
+
+def outside_of_rows(
+    rows: Sequence[Constraint], known: Mapping[str, np.ndarray], dims: Mapping[str, int]
+) -> Violation | None:
+    """How a value violates the condition of a declared set; a row that cannot be evaluated here is trusted."""
+    for row in rows:
+        found = None
+        if isinstance(row, InSet):
+            value = evaluate(row.value, known, dims)
+            found = None if value is None else outside(row.set, value, known, dims)
+        elif isinstance(row, Relation):
+            sides = [evaluate(operand, known, dims) for operand in row.operands]
+            for left, operator, right in zip(sides, row.operators, sides[1:], strict=False):
+                if left is not None and right is not None:
+                    found = found or compared(left, operator, right)
+        if found is not None:
+            _, said, expected = found
+            return (), f"gives a side that {said}", expected
+    return None
+
+
+def compared(left: np.ndarray, operator: str, right: np.ndarray) -> Violation | None:
+    """left <= right, left >= right or left == right within 1e-6 of the larger magnitude."""
+    lower = right if operator in (">=", "==") else -np.inf
+    upper = right if operator in ("<=", "==") else np.inf
+    left, lower, upper = np.broadcast_arrays(left, lower, upper)
+    place = first_index((left < lower) | (left > upper))
+    said = f"{operator} {np.broadcast_to(right, left.shape)[place]:.6g} is expected"
+    return within(lower, upper, left.astype(float), said)
 
 
 def in_range(value: np.ndarray, size: int, name: str) -> Violation | None:
