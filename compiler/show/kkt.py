@@ -29,10 +29,11 @@ from karush.compiler.model import (
     Var,
     VarValue,
 )
+from karush.compiler.nested import inner_models
 from karush.compiler.show.adjoint import Gradient, Place, pull
 from karush.compiler.show.gradient import stationarity
 from karush.compiler.show.terms import Symbol, Term, apply
-from karush.compiler.show.text import RELATIONS, Printer, pretty, show_range, show_set
+from karush.compiler.show.text import RELATIONS, Printer, call_words, pretty, show_range, show_set
 from karush.dsl.source import Span
 
 BOUND_SETS = {
@@ -73,9 +74,19 @@ class Row:
 
 
 def show_kkt(model: Model) -> str:
-    """The optimality conditions of a problem, as text of several lines."""
-    if model.objective is None:
-        return "no objective: a plain function has no optimality conditions\n"
+    """The optimality conditions of a problem and of those within it, as text of several lines."""
+    parts = [] if model.objective is None else [own_conditions(model)]
+    for inner in reversed(inner_models(model)):
+        if inner.objective is not None:
+            title = f"inner problem {call_words(inner)}"
+            body = own_conditions(inner).splitlines()
+            parts.append("\n".join([title, *(f"  {line}" if line else "" for line in body)]) + "\n")
+    return "\n".join(parts) or "no objective: a plain function has no optimality conditions\n"
+
+
+def own_conditions(model: Model) -> str:
+    """The optimality conditions of one problem."""
+    assert model.objective is not None
     rows = [row for constraint in model.constraints for row in rows_of(constraint)]
     rows += [row for var in model.vars.values() for row in var_rows(model, var)]
     gradient = Gradient(model)

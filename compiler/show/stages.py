@@ -16,12 +16,14 @@ from karush.compiler.model import (
     InSet,
     Kind,
     Model,
+    ModelCall,
     Param,
     Relation,
     SetUse,
     Var,
 )
-from karush.compiler.show.text import RELATIONS, SUM, Printer, pretty, show_range, show_set, show_size
+from karush.compiler.nested import inner_models
+from karush.compiler.show.text import RELATIONS, SUM, Printer, call_words, pretty, show_range, show_set, show_size
 from karush.dsl.source import Source, Span
 from karush.stdlib.shape import Shape, Size, show_shape
 
@@ -48,6 +50,12 @@ def show_math(model: Model) -> str:
     lines += aligned("  where" if model.vars else "  outputs", lets)
     given = [("", f"{pretty(p.name)} ∈ {space(p.shape, p.set)}{show_default(p)}") for p in model.params.values()]
     lines += aligned("  given", given)
+    for inner in model.models:
+        lines += [
+            "",
+            f"  inner model {call_words(inner)}",
+            *(f"    {line}" for line in show_math(inner).splitlines()[2:]),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -200,7 +208,16 @@ def leaf_schema(param: Param) -> dict[str, Any]:
 
 
 def show_ir(model: Model) -> str:
-    """The typed model as an indented tree; a node that is used twice is shown once and then by its number."""
+    """The typed model as an indented tree; a node that is used twice is shown once and then by its number.
+
+    The models within stand behind it, the innermost last.
+    """
+    parts = [*inner_models(model), model]
+    return "\n".join(own_ir(part) for part in reversed(parts))
+
+
+def own_ir(model: Model) -> str:
+    """The tree of one model."""
     numbers: dict[Expr, int] = {}
     lines = [f"model {model.name}"]
     for part in ("dims", "params", "vars", "lets"):
@@ -242,7 +259,11 @@ def split_fields(value: Any) -> tuple[str, list[tuple[str, Any]]]:
             continue
         if isinstance(part, Span | Source) or part is None or part == ():
             continue
-        if isinstance(part, tuple) and is_dataclass(part[0]) and not isinstance(part[0], Size):
+        if isinstance(value, ModelCall) and entry.name == "arguments":
+            parts += [(f"arguments[{name}]", item) for name, item in part.items()]
+        elif isinstance(part, Model):
+            plain += f" model={part.name}"
+        elif isinstance(part, tuple) and is_dataclass(part[0]) and not isinstance(part[0], Size):
             parts += [(f"{entry.name}[{i}]", item) for i, item in enumerate(part)]
         elif is_dataclass(part) and not isinstance(part, Size | Binder):
             parts.append((entry.name, part))
@@ -257,4 +278,6 @@ def plain_field(value: Any, name: str, part: Any) -> str:
         return ""
     if isinstance(part, Binder | Kind):
         return f" {name}={part.name if isinstance(part, Binder) else part.value}"
+    if isinstance(part, Mapping):
+        return f" {name}=" + "{" + ", ".join(f"{key}: {item}" for key, item in part.items()) + "}"
     return f" {name}={show_shape(part) if name == 'shape' else part}"

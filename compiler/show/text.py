@@ -14,6 +14,7 @@ from karush.compiler.model import (
     Constant,
     DualValue,
     Expr,
+    Model,
     Named,
     ParamValue,
     Range,
@@ -56,6 +57,13 @@ def pretty(name: str) -> str:
     """A name with Greek letters where it spells one, with or without a number: ``mu``, ``w0``, ``lam2``."""
     stem = name.rstrip("0123456789")
     return GREEK[stem] + name[len(stem) :] if stem in GREEK else name
+
+
+def call_words(model: Model) -> str:
+    """An inner model with its params and its place: ``code(D, x, λ), line 3``."""
+    given = dict.fromkeys(pretty(name.partition(" at ")[0]) for name in model.params)
+    place = next((aim.span for aim in (model.objective, model.saddle) if aim is not None), None)
+    return f"{model.name}({', '.join(given)})" + (f", line {place.line}" if place is not None else "")
 
 
 def number(value: float) -> str:

@@ -16,6 +16,7 @@ from karush.compiler.facts.fact import Facts, text_of
 from karush.compiler.facts.requirements import unmet
 from karush.compiler.model import Model
 from karush.compiler.show.curvature import why_not_convex
+from karush.compiler.show.text import call_words
 from karush.dsl.code import Code
 from karush.dsl.codes import CODES
 from karush.dsl.spelling import closest
@@ -84,6 +85,10 @@ def explain_file(analysis: Analysis) -> str:
     lines += ["functions", *(f"  {line}" for line in smoothness(model, facts))]
     lines += ["solver", *(f"  {line}" for line in SOLVER.get(kind.problem_class, NO_SOLVER))]
     lines += ["derivatives", *(f"  {line}" for line in DERIVATIVES.get(kind.problem_class, NO_DERIVATIVES))]
+    for part in reversed(analysis.parts.values()):
+        name = part.classification.problem_class
+        lines += [f"inner problem {call_words(part.model)}: {name}"]
+        lines += [f"  {line}" for line in SOLVER.get(name, NO_SOLVER)]
     return "\n".join(lines) + "\n"
 
 
