@@ -85,7 +85,7 @@ def explain_file(analysis: Analysis) -> str:
     lines += ["functions", *(f"  {line}" for line in smoothness(model, facts))]
     lines += ["solver", *(f"  {line}" for line in SOLVER.get(kind.problem_class, NO_SOLVER))]
     lines += ["derivatives", *(f"  {line}" for line in DERIVATIVES.get(kind.problem_class, NO_DERIVATIVES))]
-    for part in reversed(analysis.parts.values()):
+    for part in reversed(list(analysis.parts.values())):
         name = part.classification.problem_class
         lines += [f"inner problem {call_words(part.model)}: {name}"]
         lines += [f"  {line}" for line in SOLVER.get(name, NO_SOLVER)]
