@@ -102,7 +102,6 @@ def test_a_bracket_alone_is_one_finding_and_spoils_one_statement(text: str, kept
         "let a = " + "[" * 10_000,
         "let a = " + "f(" * 10_000,
         "let a = " + "1+" * 500_000 + "1",
-        "let a = 1\n" + " + 1\n" * 1_000,
         "let a = " + "- " * 1_000 + "1",
         "let a = " + "2^" * 1_000 + "1",
         "let a = " + "if true then 1 else " * 1_000 + "1",
@@ -110,7 +109,7 @@ def test_a_bracket_alone_is_one_finding_and_spoils_one_statement(text: str, kept
         "model f() {\n" * 1_000 + "}\n" * 1_000,
         "#" + "x" * 1_000_000,
     ],
-    ids=["parens", "open", "calls", "line", "sum", "signs", "powers", "ifs", "fields", "blocks", "comment"],
+    ids=["parens", "open", "calls", "line", "signs", "powers", "ifs", "fields", "blocks", "comment"],
 )
 def test_what_is_too_deep_or_too_long_is_one_finding(text: str) -> None:
     assert codes(text) == ["E0110"]
@@ -118,6 +117,7 @@ def test_what_is_too_deep_or_too_long_is_one_finding(text: str) -> None:
 
 def test_depth_within_the_limit_is_read() -> None:
     assert kinds("let a = " + "(" * 100 + "1" + ")" * 100) == ["Let"]
+    assert kinds("let a = 1\n" + " + 1\n" * 1_000) == ["Let"]
     assert kinds("let a = 1" + " + 1" * 190) == ["Let"]
 
 
