@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import io
+import lzma
+import struct
+import tokenize
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -13,7 +17,13 @@ from karush.data.nested import Nested, from_coo
 from karush.dsl.source import Source
 
 SPARSE_FORMATS = ("coo", "csr", "csc")
-READ_ERRORS = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, MemoryError)
+READ_ERRORS = (
+    ValueError, OSError, EOFError, KeyError, TypeError, OverflowError, MemoryError,
+    RuntimeError,  # an encrypted archive, an unknown compression
+    SyntaxError, tokenize.TokenError,  # the head of an NPY is read as a Python literal
+    struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+"""What NumPy raises on bytes that are no arrays."""
 
 
 def read_npz(data: bytes, name: str, param: str | None) -> Reading:
@@ -25,6 +35,9 @@ def read_npz(data: bytes, name: str, param: str | None) -> Reading:
             arrays = {key: archive[key] for key in archive.files}
     except READ_ERRORS as error:
         return broken(name, f"not a readable NPZ archive: {error}")
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            return broken(name, f"`{key}` in the archive is no array")
     if "format" in arrays and "shape" in arrays and "data" in arrays:
         return read_sparse(arrays, name, param)
     if param is None:
@@ -40,6 +53,8 @@ def read_npy(data: bytes, name: str, param: str) -> Reading:
         array = np.load(io.BytesIO(data), allow_pickle=False)
     except READ_ERRORS as error:
         return broken(name, f"not a readable NPY file: {error}")
+    if not isinstance(array, np.ndarray):
+        return broken(name, "an NPZ archive, whose files end in .npz")
     return one_array(param, array, f"{param} in {name}")
 
 
@@ -99,6 +114,8 @@ def sparse_matrix(arrays: dict[str, np.ndarray]) -> Nested | Trouble:
     shape = tuple(int(s) for s in arrays["shape"])
     if form not in SPARSE_FORMATS or len(shape) != 2:
         return Trouble("E0409", f"sparse format {form!r} is not one of {', '.join(SPARSE_FORMATS)}")
+    if arrays["data"].dtype.kind not in "fiub":
+        return Trouble("E0406", f"entries of type {arrays['data'].dtype} are not numbers")
     entries = arrays["data"].astype(np.float64)
     if form == "coo":
         rows, cols = arrays["row"], arrays["col"]
@@ -106,7 +123,9 @@ def sparse_matrix(arrays: dict[str, np.ndarray]) -> Nested | Trouble:
         counts = np.diff(arrays["indptr"])
         major = np.repeat(np.arange(len(counts)), counts)
         rows, cols = (major, arrays["indices"]) if form == "csr" else (arrays["indices"], major)
-    if not len(rows) == len(cols) == len(entries):
+    if rows.dtype.kind not in "iu" or cols.dtype.kind not in "iu":
+        return Trouble("E0409", "rows and columns of the sparse matrix are not whole numbers")
+    if not rows.shape == cols.shape == entries.shape == (len(entries),):
         return Trouble("E0409", "rows, columns and values of the sparse matrix have different lengths")
     return from_coo(rows, cols, entries, shape)
 
