@@ -176,7 +176,8 @@ def solve(
         better = worst(given.residuals) <= worst(polished.residuals)
         polished = jax.tree.map(partial(jnp.where, better), given, polished)
     certificate = jax.tree.map(partial(jnp.where, crossed), certificates.crossing_certificate(problem), certificate)
-    status = classify(polished.residuals, tol)
+    absurd = verdict.is_absurd(scaling.scale(polished.point))
+    status = jnp.where(absurd, Status.LIMIT, classify(polished.residuals, tol))
     status = jnp.where(empty | crossed, Status.INFEASIBLE, jnp.where(endless, Status.UNBOUNDED, status))
     status = jnp.where(sound, status, Status.FAILED).astype(jnp.int32)
     return Solution(

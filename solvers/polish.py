@@ -113,7 +113,10 @@ def polish(problem: QuadraticProgram, point: Point, labels: Array, wanted: Array
 
     def once(state: _State) -> _State:
         labels = state.labels
-        solved = solve_labelled(problem, rows, point, labels)
+        # without rows the factorisation would not depend on the loop: XLA's CPU pool can lock when it is moved out of
+        # it, and stands side by side with another factorisation
+        held, _ = jax.lax.optimization_barrier((problem, state.round))
+        solved = solve_labelled(held, rows, point, labels)
         clean = _without_wrong_signs(rows, solved, labels)
         residuals = kkt_residuals(problem, clean)
         # NaN compares false: such a candidate is never taken; a given point that is NaN always gives way

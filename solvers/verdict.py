@@ -61,8 +61,18 @@ def is_suspicious(scaled: QuadraticProgram, direction: Point, tol: Array) -> tup
 
 def is_huge(point: Point) -> Array:
     """Whether a point of the equilibrated problem is so large that regularisation may be what bounds it."""
-    extent = jnp.stack([largest(jnp.abs(leaf)) for leaf in jax.tree.leaves(point)]).max()
+    extent = _extent(point)
     return extent > float(jnp.finfo(extent.dtype).eps) ** -0.375
+
+
+def is_absurd(point: Point) -> Array:
+    """Whether a point of the equilibrated problem is beyond what rounding lets anybody tell from infinity."""
+    extent = _extent(point)
+    return extent > float(jnp.finfo(extent.dtype).eps) ** -0.8
+
+
+def _extent(point: Point) -> Array:
+    return jnp.stack([largest(jnp.abs(leaf)) for leaf in jax.tree.leaves(point)]).max()
 
 
 def decide(

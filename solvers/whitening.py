@@ -149,6 +149,8 @@ def whiten(problem: QuadraticProgram, stack: Stack, tol: Array) -> Whitened:
     sound = jnp.all(jnp.diagonal(factor) ** 2 > 100 * eps * jnp.diagonal(P))
     factor = jnp.where(sound, factor, identity)
     basis = lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).T
+    # P_jj (P⁻¹)_jj is what rounding of P_jj is enlarged by: where that fills the digits, P may as well be singular
+    sound = sound & jnp.all(100 * q.shape[0] * eps * jnp.diagonal(P) * jnp.sum(basis * basis, axis=1) < 1)
     start = -(q @ basis)
     # the barriers keep XLA from fusing the scaling into the products, which makes them three times slower
     rows = lax.optimization_barrier(stack.times(basis))
