@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib import resources
+from pathlib import PurePath
 
 from karush.compiler.declarations import build_atom, build_set
 from karush.dsl import ast
@@ -84,6 +85,12 @@ def declarations(name: str, text: str) -> Iterator[tuple[str, str, Source]]:
         start, end = match.start(), following.start() if following else len(text)
         padding = "\n" * text.count("\n", 0, start)
         yield match[1], match[2], Source(name, padding + text[start:end])
+
+
+def modules_of(source: Source) -> tuple[str, str]:
+    """The modules that a declaration of the library belongs to: its folder and its file."""
+    path = PurePath(source.name).with_suffix("")
+    return f"stdlib.{path.parent.name}", f"stdlib.{path.name}"
 
 
 class LibraryError(Exception):

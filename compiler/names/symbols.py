@@ -119,7 +119,9 @@ class AtomSymbol(Symbol):
 
 @dataclass(frozen=True)
 class ImportSymbol(Symbol):
-    """The name under which another file was imported."""
+    """The name under which a module of the library was imported, such as ``stdlib.losses``."""
+
+    module: str = ""
 
     described: ClassVar[str] = "import"
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from karush.compiler.library import modules_of
 from karush.compiler.messages import call_messages, name_messages
 from karush.compiler.model import Expr
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import (
     DimSymbol,
     FnSymbol,
+    ImportSymbol,
     ModelSymbol,
     Poison,
     PoisonSymbol,
@@ -44,8 +47,11 @@ LANGUAGE_NAMES = frozenset(LANGUAGE) | DERIVATIVES | INLINE_PROBLEMS | REDUCTION
 def resolve_call(context: Context, node: ast.Call) -> Expr:
     """``function(arguments)``."""
     if not isinstance(node.function, ast.Name):
-        if _is_poisoned(context, node.function):
-            return poison(node.span)
+        member = _of_module(context, node.function)
+        if member is not None:
+            return _call_library(context, replace(node, function=member), member)
+        if not isinstance(node.function, ast.Attribute) or _is_poisoned(context, node.function):
+            return poison(node.span)  # the parser has said that only a name can be called
         return context.refuse(call_messages.not_a_function(node.function, None), node.span)
     name = node.function.id
     symbol, hider = context.scope.find(name)
@@ -58,6 +64,17 @@ def resolve_call(context: Context, node: ast.Call) -> Expr:
     if name in DERIVATIVES:
         return resolve_derivative(context, node, name)
     return _call_library(context, node, node.function)
+
+
+def _of_module(context: Context, node: ast.Expr) -> ast.Name | None:
+    """The function that ``losses.hinge`` means, where ``losses`` is an imported module of the library that has it."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    symbol = context.find(node.value.id)
+    source = context.session.library.sources.get(("atom", node.name))
+    if not isinstance(symbol, ImportSymbol) or source is None:
+        return None
+    return ast.Name(node.name, span=node.span) if symbol.module in modules_of(source) else None
 
 
 def _is_poisoned(context: Context, node: ast.Expr) -> bool:

@@ -8,9 +8,9 @@ places; the importing file is then silent about its uses.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from karush.compiler.library import Library
+from karush.compiler.library import Library, modules_of
 from karush.compiler.messages import form_messages
 from karush.compiler.names.symbols import ImportSymbol, ModelSymbol, PoisonSymbol
 from karush.compiler.resolving.draft import Draft
@@ -28,7 +28,7 @@ def import_statement(draft: Draft, node: ast.Import) -> None:
         known = modules(draft.context.session.library)
         if ".".join(node.module) not in known:
             draft.context.report(form_messages.unknown_module(node, known))
-        draft.declare(ImportSymbol(node.alias or node.module[-1], node.span), node.span)
+        draft.declare(ImportSymbol(node.alias or node.module[-1], node.span, ".".join(node.module)), node.span)
         return
     path = node.path or ""
     name = node.alias or Path(path).stem
@@ -79,8 +79,7 @@ def _target(folder: Path, path: str, root: Path) -> Path | str:
 
 def modules(library: Library) -> tuple[str, ...]:
     """The modules of the library: its folders and files. All of them are in sight without an import."""
-    paths = {PurePath(source.name).with_suffix("") for source in library.sources.values()}
-    return tuple(sorted({f"stdlib.{path.parent.name}" for path in paths} | {f"stdlib.{path.name}" for path in paths}))
+    return tuple(sorted({module for source in library.sources.values() for module in modules_of(source)}))
 
 
 def header_of(module: ast.Module) -> tuple[ast.Declaration, ...]:
