@@ -129,7 +129,9 @@ class ExpressionBuilder:
     def check_callable(self, function: ast.Expr) -> None:
         """``2(x + 1)`` would read as a call."""
         if not isinstance(function, ast.Name | ast.Attribute):
-            fix = Fix(f"for a product: `{function.span.text} * (…)`")
+            text = function.span.text
+            shown = text if isinstance(function, ast.Number) else f"({text})"
+            fix = Fix(f"for a product: `{shown} * (…)`")
             label = Label(function.span, "not a function")
             self.diagnostics.append(Diagnostic("E0115", "only a name can be called", (label,), fixes=(fix,)))
 

@@ -1,10 +1,10 @@
-"""The wording of findings about the form of a problem, its sets, duals, options and imports (E01, E06, E07)."""
+"""The wording of findings about the form of a problem, its sets, duals and imports (E01, E02, E06)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from karush.compiler.model import Choice, Constraint, Expr, Relation, Var
+from karush.compiler.model import Complementarity, Constraint, Expr, Relation, Var
 from karush.compiler.names.context import Context
 from karush.compiler.names.labels import LabelInfo
 from karush.compiler.wording import error, nearest, warning
@@ -129,6 +129,13 @@ def perp_side(node: ast.Expr) -> Diagnostic:
     return error("E0604", "`perp` stands between two inequalities", (label,), "`0 <= q perp F(q) >= 0`")
 
 
+def perp_beside_objective(node: Complementarity, goal: ast.Statement) -> Diagnostic:
+    """E0604: complementarity is solved, not optimised over."""
+    labels = (Label(node.span, "complementarity"), Label(goal.span, "an objective"))
+    fix = "`find …` in the place of the objective; the complementarity of an optimum is derived, not written"
+    return error("E0604", "`perp` belongs to a `find`", labels, fix)
+
+
 def perp_as_value(node: ast.Perp) -> Diagnostic:
     """E0604."""
     return error("E0604", "`perp` makes a constraint, not a value", (Label(node.span),), "put it under `subject to`")
@@ -145,7 +152,7 @@ def dual_arguments(node: ast.Call) -> Diagnostic:
 
 def no_such_dual(node: ast.Name, context: Context) -> Diagnostic:
     """E0609."""
-    labels = context.block.labels
+    labels = [name for name, info in context.block.labels.items() if info.has_dual]
     symbol = context.find(node.id)
     if symbol is not None and symbol.word == "var":
         place = Label(node.span, "a var without a set")
@@ -158,6 +165,13 @@ def no_such_dual(node: ast.Name, context: Context) -> Diagnostic:
         return error("E0609", f"no dual `{node.id}`", (place,), f"dual({meant})")
     known = f"labels: {listed(labels)}" if labels else "label the constraint: `name: a <= b`; the let stands below it"
     return error("E0609", f"no dual `{node.id}`", (place,), known)
+
+
+def label_without_dual(node: ast.Name, info: LabelInfo) -> Diagnostic:
+    """E0609: the label of an objective or of ``perp`` rows."""
+    labels = (Label(node.span, "an objective and `perp` rows have no multiplier"), Label(info.span, "the label"))
+    fix = "the price of a param is the derivative of the objective: `karush grad`"
+    return error("E0609", f"`{info.name}` has no dual", labels, fix)
 
 
 def dual_needs_side(node: ast.Call, info: LabelInfo) -> Diagnostic:
@@ -212,78 +226,6 @@ def derivative_in_expression(node: ast.Call, operator: str) -> Diagnostic:
     return error(
         "E0209", f"`{operator}` is in a name", (label,), "give the quantity a name of its own: a param or a var"
     )
-
-
-# ---------------------------------------------------------------- options
-
-
-def unknown_solver(node: ast.Using, known: Iterable[str]) -> Diagnostic:
-    """E0605."""
-    names = list(known)
-    meant = nearest(node.name, names)
-    fix = f"using {meant}" if meant else "take one of these, or leave `using` out"
-    note = f"solvers: {listed(names)}"
-    return error("E0605", f"unknown solver `{node.name}`", (Label(node.span),), fix, note=note)
-
-
-def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> Diagnostic:
-    """E0606."""
-    note = f"solvers for {problem_class}: {listed(fitting)}"
-    message = f"`{choice.name}` takes no problems of class {problem_class}"
-    return error("E0606", message, (Label(choice.span),), "take one of these, or leave `using` out", note=note)
-
-
-def solver_to_come(choice: Choice) -> Diagnostic:
-    """E0190: a family whose work has not come."""
-    label = Label(choice.span, "a later version will run this")
-    return error("E0190", f"`using {choice.name}`: not available yet", (label,), "leave `using` out")
-
-
-def unknown_derivative(node: ast.Derivative, known: Iterable[str]) -> Diagnostic:
-    """E0702."""
-    names = list(known)
-    meant = nearest(node.name, names)
-    fix = f"derivative {meant}" if meant else "take one of these, or leave the line out"
-    note = f"methods: {listed(names)}"
-    return error("E0702", f"unknown derivative method `{node.name}`", (Label(node.span),), fix, note=note)
-
-
-def unknown_option(option: ast.Argument, name: str, known: Sequence[str]) -> Diagnostic:
-    """E0607."""
-    if option.name is None:
-        label = Label(option.span, "an option has a name")
-        return error("E0607", f"the options of `{name}` have names", (label,), f"{(known or ('tol',))[0]} = …")
-    longer = (k for k in known if option.name.startswith(k) or k.startswith(option.name))
-    meant = nearest(option.name, known) or next(longer, None)
-    shown = f"options: {listed(known)}" if known else "it has no options"
-    label = Label(option.span, shown)
-    fix = f"did you mean `{meant}`?" if meant else "take one of these, or leave it out"
-    return error("E0607", f"`{name}` has no option `{option.name}`", (label,), fix)
-
-
-def option_twice(option: ast.Argument) -> Diagnostic:
-    """E0607."""
-    return error("E0607", f"the option `{option.name}` is given twice", (Label(option.span),), "drop one of the two")
-
-
-def option_value(option: ast.Argument, wanted: str) -> Diagnostic:
-    """E0607."""
-    label = Label(option.value.span, f"{wanted} is wanted")
-    return error("E0607", f"the value of `{option.name}` is not fixed", (label,), "options do not depend on the data")
-
-
-def rule_of_unknown_atom(option: ast.Argument, tied: Sequence[str]) -> Diagnostic:
-    """E0607: ``derivative rule(name = …)`` with a name of no atom; ``tied`` are the atoms that have a tie."""
-    name = option.name or ""
-    meant = nearest(name, tied)
-    fix = f"did you mean `{meant}`?" if meant else "name an atom: `derivative rule(relu = 0.5)`"
-    return error("E0607", f"there is no atom `{name}`" if name else "a rule names an atom", (Label(option.span),), fix)
-
-
-def rule_without_tie(option: ast.Argument, tied: Sequence[str]) -> Diagnostic:
-    """E0607: ``derivative rule(name = …)`` with an atom that has no tie to choose at."""
-    fix = f"atoms with one: {listed(tied)}"
-    return error("E0607", f"`{option.name}` has no tie whose derivative can be chosen", (Label(option.span),), fix)
 
 
 # ---------------------------------------------------------------- imports and what is to come

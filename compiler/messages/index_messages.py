@@ -88,7 +88,8 @@ def index_out_of_range(use: IndexUse, failure: Expr | None, context: Context) ->
     if form is None or least is None or most is None:
         message = "an index is not known to stay in range"
         fixes = [
-            f"declare it `in index({show_compact(use.size)})`, or filter: `if 0 <= … and … < {show_compact(use.size)}`"
+            f"declare it `in index({show_compact(use.size)})`"
+            + (f", or filter: `if 0 <= … and … < {show_compact(use.size)}`" if form is not None else "")
         ]
     elif bounds.nonnegative(form):
         text = f"reaches {show_compact(most)}, but {rows}"

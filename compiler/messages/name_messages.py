@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from karush.compiler.model import Expr, ModelCall
+from karush.compiler.model import Expr, Model, ModelCall
 from karush.compiler.names.context import Context
+from karush.compiler.names.labels import labels_of
 from karush.compiler.names.symbols import (
     DimSymbol,
     FnSymbol,
@@ -37,6 +38,9 @@ def unknown_name(node: ast.Name, context: Context, wanted: str = "value") -> Dia
         fix = "write the recursion as a closed form, or as `root(…)` or `fixpoint(…)`"
         return error("E0204", f"`{node.id}` calls itself", (label,), fix)
     later = next((s.later[node.id] for s in context.scope.levels() if node.id in s.later), None)
+    if later is not None and later.start < node.span.start and later.source == node.span.source:
+        labels = (Label(node.span, "not known before its declaration ends"), Label(later, "the declaration"))
+        return error("E0204", f"`{node.id}` is used in its own declaration", labels, f"say it without `{node.id}`")
     if later is not None:
         labels = (Label(node.span, "used here"), Label(later, "declared here"))
         return error("E0204", f"`{node.id}` is used before it is declared", labels, "move the declaration up")
@@ -231,8 +235,23 @@ def no_fields(node: ast.Attribute, value: Expr) -> Diagnostic:
 def no_such_field(node: ast.Attribute, path: tuple[str, ...], record: ModelCall) -> Diagnostic:
     """E0207: a field that the solution of an inner model has not."""
     model = record.model
+    if path[0] == "dual":
+        return _no_such_dual(node, path, model)
     fields = [*model.vars, *model.lets, *(["objective"] if model.objective else []), "status", "dual"]
     name = ".".join(path)
     labels = (Label(node.span, f"the solution of `{model.name}` has: {', '.join(fields)}"),)
     meant = nearest(path[0], fields)
     return error("E0207", f"no field `{name}`", labels, f"did you mean `.{meant}`?" if meant else "name one of these")
+
+
+def _no_such_dual(node: ast.Attribute, path: tuple[str, ...], model: Model) -> Diagnostic:
+    """E0207: ``solution.dual.label`` without such a label, or without its side."""
+    duals = [f"{n}.{side}" if side else n for n, info in labels_of(model).items() for side in info.sides or ("",)]
+    name = ".".join(path[1:])
+    known = f"the duals of `{model.name}` are: {', '.join(duals)}" if duals else f"`{model.name}` has no labelled rows"
+    meant = [d for d in duals if d.startswith(f"{name}.")] or [d for d in [nearest(name, duals)] if d is not None]
+    fix = "     or: ".join(f".dual.{dual}" for dual in meant)
+    fix = fix or ("name one of these" if duals else "label a row: `name: a <= b`")
+    message = f"no dual `{name}`" if name else "`dual` holds one value a label"
+    return error("E0207", message, (Label(node.span, known),), fix)
+

@@ -14,12 +14,16 @@ SIDES = ("lower", "upper")
 
 @dataclass(frozen=True)
 class LabelInfo:
-    """The rows under one name: the shape of the dual, and the sides of a chain (empty for single rows)."""
+    """The rows under one name: the shape of the dual, and the sides of a chain (empty for single rows).
+
+    The label of an objective, and that of ``perp`` rows, is a name too, but has no dual.
+    """
 
     name: str
     span: Span
     shape: Shape
     sides: tuple[str, ...] = ()
+    has_dual: bool = True
 
 
 def common_shape(items: Iterable[Expr]) -> Shape:

@@ -25,6 +25,7 @@ from karush.compiler.names.labels import LabelInfo
 from karush.compiler.names.symbols import FnSymbol, PoisonSymbol, Symbol, ValueSymbol, poison
 from karush.compiler.resolving.calls import LANGUAGE_NAMES
 from karush.dsl import ast
+from karush.dsl.placement import RESERVED
 from karush.dsl.source import Span
 
 
@@ -64,7 +65,7 @@ class Draft:
         if label is not None and role == "var":
             context.report(name_messages.declared_twice(symbol.name, span, label_symbol(label)))
             return False
-        if self.is_library_name(symbol.name):
+        if self.is_library_name(symbol.name) and not _is_refused(symbol):
             context.report(name_messages.hides_library(symbol.name, span, role))
         context.scope.names[symbol.name] = symbol
         return True
@@ -96,6 +97,11 @@ class Draft:
     def once(self, node: ast.Statement, slot: str) -> bool:
         """Whether this is the first statement of its slot; the parser has refused a second one."""
         return self.first.setdefault(slot, node) is node
+
+
+def _is_refused(symbol: Symbol) -> bool:
+    """Whether the parser has refused the name already: that of a field of every solution."""
+    return isinstance(symbol, ValueSymbol) and symbol.name in RESERVED
 
 
 def label_symbol(info: LabelInfo) -> Symbol:

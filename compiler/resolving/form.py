@@ -16,6 +16,7 @@ from karush.stdlib.shape import Size
 def check_form(draft: Draft) -> None:
     """Report what the statements together do not make."""
     _objective_and_vars(draft)
+    _complementarity(draft)
     _duals(draft)
     if draft.find is not None and draft.complete and not _has_errors(draft):
         _square(draft)
@@ -60,6 +61,16 @@ def _objective_and_vars(draft: Draft) -> None:
 def _failed_vars(draft: Draft) -> bool:
     """Whether a name of this scope is poison: it may have been a var."""
     return any(isinstance(s, PoisonSymbol) for s in draft.context.scope.names.values())
+
+
+def _complementarity(draft: Draft) -> None:
+    """``perp`` is a condition to be solved: beside an objective it makes no problem that there is."""
+    goal = draft.first.get("objective")
+    if goal is None or isinstance(goal, ast.Find):
+        return
+    for constraint in draft.constraints:
+        if isinstance(constraint, Complementarity):
+            draft.context.report(form_messages.perp_beside_objective(constraint, goal))
 
 
 def _duals(draft: Draft) -> None:

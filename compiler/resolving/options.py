@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from karush.compiler.library import Library
-from karush.compiler.messages import form_messages
+from karush.compiler.messages import option_messages
 from karush.compiler.model import Choice
 from karush.compiler.names.context import Context
+from karush.compiler.resolving.option_values import OPTION_VALUES, OptionValue
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
 from karush.stdlib.primitive_names import TIED
-
-OptionValue = float | int | bool | str
 
 COMMON = ("tol", "max_iter")
 SMOOTH = ("NLP", "NLS", "GP")
@@ -63,7 +62,7 @@ OF_TWO = {"max": "maximum", "min": "minimum"}
 def resolve_using(context: Context, node: ast.Using) -> Choice | None:
     """``using ipm(tol = 1e-8)``."""
     if node.name not in SOLVERS:
-        context.report(form_messages.unknown_solver(node, SOLVERS))
+        context.report(option_messages.unknown_solver(node, SOLVERS))
         return None
     options = _options(context, node.name, node.options, SOLVERS[node.name].options)
     return None if options is None else Choice(node.name, options, node.span)
@@ -76,16 +75,16 @@ def solver_fit(choice: Choice | None, problem_class: str) -> Diagnostic | None:
     family = SOLVERS[choice.name]
     if problem_class not in family.classes:
         fitting = [name for name, other in SOLVERS.items() if problem_class in other.classes]
-        return form_messages.unfit_solver(choice, problem_class, fitting)
+        return option_messages.unfit_solver(choice, problem_class, fitting)
     if not family.available and problem_class in ("LP", "QP"):
-        return form_messages.solver_to_come(choice)
+        return option_messages.solver_to_come(choice)
     return None
 
 
 def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
     """``derivative implicit(active = 1e-6)``."""
     if node.name not in DERIVATIVES:
-        context.report(form_messages.unknown_derivative(node, (*DERIVATIVES, "rule")))
+        context.report(option_messages.unknown_derivative(node, (*DERIVATIVES, "rule")))
         return None
     options = _options(context, node.name, node.options, DERIVATIVES[node.name])
     return None if options is None else Choice(node.name, options, node.span)
@@ -100,13 +99,13 @@ def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float]:
         name = OF_TWO.get(option.name or "", option.name or "")
         atom = library.atom(name)
         if atom is None:
-            context.report(form_messages.rule_of_unknown_atom(option, tied_atoms(library)))
+            context.report(option_messages.rule_of_unknown_atom(option, tied_atoms(library)))
         elif atom.primitive not in TIED:
-            context.report(form_messages.rule_without_tie(option, tied_atoms(library)))
+            context.report(option_messages.rule_without_tie(option, tied_atoms(library)))
         elif isinstance(value, (bool, str)) or value is None:
-            context.report(form_messages.option_value(option, "a number"))
+            context.report(option_messages.option_value(option, "a number"))
         elif name in rules:
-            context.report(form_messages.option_twice(option))
+            context.report(option_messages.option_twice(option))
         else:
             rules[name] = float(value)
     return rules
@@ -127,11 +126,14 @@ def _options(
         value = constant_value(option.value)
         finding = None
         if option.name is None or option.name not in known:
-            finding = form_messages.unknown_option(option, name, known)
+            finding = option_messages.unknown_option(option, name, known)
         elif option.name in found:
-            finding = form_messages.option_twice(option)
+            finding = option_messages.option_twice(option)
         elif value is None:
-            finding = form_messages.option_value(option, "a number, a truth value or a word")
+            finding = option_messages.option_value(option, "a number, a truth value or a word")
+        elif option.name in OPTION_VALUES and not OPTION_VALUES[option.name].takes(value):
+            wanted = OPTION_VALUES[option.name]
+            finding = option_messages.unfit_option_value(option, wanted.words, wanted.example)
         if finding is not None or value is None or option.name is None:
             if finding is not None:
                 context.report(finding)

@@ -96,7 +96,7 @@ def resolve_field(context: Context, node: ast.Attribute) -> Expr:
         return _dual_call(context, base, path[0])
     record = context.record(base)
     if record is None:
-        value = context.expression(base)
+        value = context.expression(node.value)
         if isinstance(value, Poison):
             return poison(node.span)
         return context.refuse(name_messages.no_fields(node, value), node.span)
@@ -160,6 +160,8 @@ def _dual_call(context: Context, node: ast.Call, side: str | None) -> Expr:
         if place.id in context.block.broken_labels or isinstance(context.find(place.id), PoisonSymbol):
             return poison(node.span)
         return context.refuse(form_messages.no_such_dual(place, context), node.span)
+    if not info.has_dual:
+        return context.refuse(form_messages.label_without_dual(place, info), node.span)
     if side is None and info.sides:
         return context.refuse(form_messages.dual_needs_side(node, info), node.span)
     if side is not None and side not in info.sides:

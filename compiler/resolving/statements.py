@@ -233,7 +233,7 @@ def _objective_label(draft: Draft, label: str, span: Span) -> bool:
     if earlier is not None and role in ("var", "let"):
         draft.context.report(name_messages.declared_twice(label, span, earlier))
         return False
-    return draft.label(LabelInfo(label, span, SCALAR))
+    return draft.label(LabelInfo(label, span, SCALAR, has_dual=False))
 
 
 def saddle(draft: Draft, node: ast.Saddle) -> None:
@@ -289,9 +289,10 @@ def constraint(draft: Draft, node: ast.Constraint) -> None:
     for row in found:
         if isinstance(row, Complementarity) and "objective" not in draft.first:
             context.block.postpone("`perp`", node.span)
-        info = label_of(row)
-        if info is not None and not draft.label(LabelInfo(info.name, span, info.shape, info.sides)):
-            return
+        if row.label is not None:
+            info = label_of(row) or LabelInfo(row.label, span, SCALAR, has_dual=False)
+            if not draft.label(replace(info, span=span)):
+                return
         draft.constraints.append(row)
 
 

@@ -227,14 +227,14 @@ def test_duals_have_the_shape_of_their_clause() -> None:
 
 def test_options_are_plain_values() -> None:
     model = model_of(
-        "var x\nminimize x^2\nusing ipm(tol = 1e-8, max_iter = 50)\nderivative implicit(linear = gmres, active = -1)\n"
-        "derivative rule(relu = 0.5, abs = 0)\n"
+        "var x\nminimize x^2\nusing ipm(tol = 1e-8, max_iter = 5)\nderivative implicit(linear = gmres, active = 0.01)\n"
+        "derivative rule(relu = 0.5, abs = -1)\n"
     )
     assert model.using is not None
     assert model.derivative is not None
-    assert (model.using.name, dict(model.using.options)) == ("ipm", {"tol": 1e-8, "max_iter": 50})
-    assert dict(model.derivative.options) == {"linear": "gmres", "active": -1}
-    assert model.rules == {"relu": 0.5, "abs": 0.0}
+    assert (model.using.name, dict(model.using.options)) == ("ipm", {"tol": 1e-8, "max_iter": 5})
+    assert dict(model.derivative.options) == {"linear": "gmres", "active": 0.01}
+    assert model.rules == {"relu": 0.5, "abs": -1.0}
 
 
 def test_inner_models_are_typed_and_kept() -> None:
