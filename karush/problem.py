@@ -97,7 +97,8 @@ class Prepared:
 
     def run(self) -> Outcome:
         """The outcome."""
-        return self.compiled.jitted(self.arrays)
+        traced = any(map(is_traced, self.arrays.values()))
+        return (self.compiled.jitted if traced else self.compiled.alone)(self.arrays)
 
 
 @dataclass(frozen=True, eq=False)

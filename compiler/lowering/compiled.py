@@ -27,6 +27,7 @@ from karush.compiler.lowering.split_infinities import split_infinities
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step, needed_steps, take, worst_status
 from karush.compiler.lowering.verdicts import evidence_by_label
+from karush.compiler.lowering.xla_options import OLD_EMITTERS, accepted
 from karush.compiler.model import Kind, Model
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
@@ -236,6 +237,11 @@ class Compiled:
     def jitted(self) -> Callable[..., Outcome]:
         """The function, jitted once."""
         return jax.jit(self.function)
+
+    @cached_property
+    def alone(self) -> Callable[..., Outcome]:
+        """The function, jitted once for calls that are part of no other program."""
+        return jax.jit(self.function, compiler_options=accepted(OLD_EMITTERS))
 
 
 def _with_inner(own: Array, inner: Mapping[str, Inner]) -> Array:
