@@ -30,6 +30,19 @@ def not_elementwise(span: Span, atom: ast.AtomDeclaration) -> Diagnostic:
     return error("E0310", message, (label,), fix)
 
 
+def monotonicity_elsewhere(binder: ast.Binder, clause: ast.AtomMonotonicity) -> Diagnostic:
+    """E0117: ``nondecreasing in x for d in nonneg``, where ``d`` is not what moves."""
+    label = Label(binder.span, f"says where `{binder.name}` lies")
+    message = f"the clause says where {' and '.join(f'`{name}`' for name in clause.names)} lies, with a set"
+    return error("E0117", message, (label,), f"for example `for {clause.names[0]} in nonneg`")
+
+
+def filtered_monotonicity(condition: ast.Expr) -> Diagnostic:
+    """E0117: a filter where a set is wanted."""
+    message = "where an atom moves one way is said by a set"
+    return error("E0117", message, (Label(condition.span),), "drop the filter: `for x in nonneg`")
+
+
 def graph_without_objective(clause: ast.AtomGraph) -> Diagnostic:
     """E0113."""
     fix = "add `minimize …` (of a concave atom `maximize …`): its optimal value is the atom"

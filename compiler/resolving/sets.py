@@ -49,6 +49,15 @@ def resolve_set(context: Context, node: ast.Expr, shape: Shape, role: str) -> Se
     return SetUse(_closure(context, node, facts.name, role), values, node.span)
 
 
+def check_set_name(context: Context, node: ast.Expr) -> None:
+    """Report what is no set, where no value is there to be fitted to it: in the clauses of an atom."""
+    function = node.function if isinstance(node, ast.Call) else node
+    if isinstance(function, ast.Name):
+        _facts(context, function, context.find(function.id))
+    else:
+        context.report(call_messages.not_a_set(node, None))
+
+
 def _facts(context: Context, function: ast.Name, symbol: Symbol | None) -> SetFacts | None:
     if isinstance(symbol, PoisonSymbol):
         return None

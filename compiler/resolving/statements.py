@@ -30,7 +30,7 @@ from karush.compiler.resolving.dimensions import find_shape, find_size
 from karush.compiler.resolving.draft import Draft, dual_in, var_in
 from karush.compiler.resolving.operators import is_number
 from karush.compiler.resolving.options import resolve_derivative, resolve_rules, resolve_using
-from karush.compiler.resolving.sets import kind_of, resolve_set
+from karush.compiler.resolving.sets import check_set_name, kind_of, resolve_set
 from karush.dsl import ast
 from karush.dsl.source import Span
 from karush.stdlib.shape import SCALAR, Shape, Size
@@ -196,13 +196,15 @@ def fn(draft: Draft, node: ast.Fn) -> None:
 
 
 def check_header(context: Context, header: tuple[ast.Declaration, ...]) -> None:
-    """Every name of a header is there once."""
+    """Every name of a header is there once, in a set that there is."""
     seen: dict[str, ast.Declaration] = {}
     for item in header:
         if item.name in seen:
             earlier = ValueSymbol(item.name, seen[item.name].name_span, "argument", _anything(item))
             context.report(name_messages.declared_twice(item.name, item.name_span, earlier))
         seen.setdefault(item.name, item)
+        if item.set is not None:
+            check_set_name(context, item.set)
 
 
 def _anything(item: ast.Declaration) -> Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from karush.compiler.library import load_library
-from karush.compiler.messages import name_messages
+from karush.compiler.messages import atom_messages, name_messages
 from karush.compiler.model import Expr, ParamValue
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import (
@@ -21,6 +21,7 @@ from karush.compiler.resolving.declared_sets import HIDDEN_IN_SET, check_conditi
 from karush.compiler.resolving.dimensions import find_shape, header_sizes
 from karush.compiler.resolving.draft import Draft
 from karush.compiler.resolving.elementwise import check_elementwise
+from karush.compiler.resolving.sets import check_set_name
 from karush.compiler.resolving.statements import check_header
 from karush.dsl import ast
 from karush.dsl.diagnostics import Severity
@@ -40,6 +41,7 @@ def atom_declaration(draft: Draft, node: ast.AtomDeclaration) -> None:
                 context.report(name_messages.not_in_header(clause, name, node))
         if isinstance(clause, ast.AtomValue) and clause.primitive is not None:
             _primitive(context, clause, clause.primitive, node)
+        _sets(context, clause)
     inside = _inside(context, node.header)
     atom = context.session.library.atom(node.name)
     for clause in node.clauses:
@@ -63,6 +65,21 @@ def _primitive(context: Context, clause: ast.AtomValue, name: str, node: ast.Ato
     known = [atom for n in standard.atom_names() if (atom := standard.atom(n)) is not None and atom.primitive == name]
     if not any(atom.required <= len(node.header) <= len(atom.params) for atom in known):
         context.report(name_messages.primitive_arity(clause, name, node, len(known[0].params)))
+
+
+def _sets(context: Context, clause: ast.Statement) -> None:
+    """The sets of a range and of ``nondecreasing in x for x in nonneg``, which speaks of its own names."""
+    if isinstance(clause, ast.AtomRange):
+        check_set_name(context, clause.set)
+    if not isinstance(clause, ast.AtomMonotonicity) or clause.clause is None:
+        return
+    if clause.clause.condition is not None:
+        context.report(atom_messages.filtered_monotonicity(clause.clause.condition))
+    for binder in clause.clause.binders:
+        if binder.name not in clause.names or binder.domain is None:
+            context.report(atom_messages.monotonicity_elsewhere(binder, clause))
+        else:
+            check_set_name(context, binder.domain)
 
 
 def _clause_names(clause: ast.Statement) -> tuple[str, ...]:
