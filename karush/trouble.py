@@ -31,6 +31,12 @@ def problem_span(model: Model) -> Span:
     )
 
 
+def derivative_span(model: Model) -> Span:
+    """Where a derivative is doubtful without a row to blame: the problem, or the first inner one of a function file."""
+    call = next(calls_below(*roots_of(model)), None)
+    return problem_span(model) if model.objective is not None or call is None else call.span
+
+
 def row_span(model: Model, name: str) -> Span | None:
     """The statement of a family of rows: a labelled constraint, the set of a var, or ``line 14``."""
     for constraint in model.constraints:
@@ -117,10 +123,10 @@ def derivative_trouble(model: Model, record: Mapping[str, Any]) -> Diagnostic | 
     if derivative["status"] == "undefined":
         message = f"the derivative of `{record['of']}` is undefined here: the solution does not determine it"
         fix = Fix("--of objective, whose derivative exists, or a small strongly convex term")
-        return Diagnostic("R0801", message, labels or (Label(problem_span(model)),), fixes=(fix,))
+        return Diagnostic("R0801", message, labels or (Label(derivative_span(model)),), fixes=(fix,))
     if derivative["status"] == "conservative":
         message = f"`{record['of']}` has no unique derivative here; one element of the conservative one is returned"
-        place = labels or (Label(problem_span(model)),)
+        place = labels or (Label(derivative_span(model)),)
         return Diagnostic("R0802", message, place, severity=Severity.WARNING)
     return None
 

@@ -113,7 +113,7 @@ def grad_record(of: str, mode: str, found: Jacobian, binding: Binding) -> dict[s
     status = Status(int(found.solved.outcome.status))
     usable = status in (Status.SOLVED, Status.SOLVED_INACCURATE)
     evidence = found.evidence
-    function = found.solved.solution is None
+    plain = found.solved.solution is None and not found.solved.outcome.inner
     gradients = {
         name: on_pattern(np.asarray(array), np.ndim(found.value), binding.patterns.get(name))
         for name, array in found.gradients.items()
@@ -127,7 +127,7 @@ def grad_record(of: str, mode: str, found: Jacobian, binding: Binding) -> dict[s
         "gradients": gradients if usable else dict.fromkeys(gradients),
         "derivative": {
             "status": status_word(evidence.status),
-            "method": "chain rule" if function else "implicit",
+            "method": "chain rule" if plain else "implicit",
             "residual": evidence["residual"],
             "condition": evidence["condition"],
             "error_bound": evidence["error_bound"],
@@ -166,6 +166,8 @@ def explanation(function: Differentiated, record: dict[str, Any], why: str) -> l
     lines = [f"mode {record['mode']}: {why}"]
     if evidence["method"] != "implicit":
         return [*lines, "method chain rule: the file is a plain function"]
+    if function.compiled.form is None:
+        return [*lines, "method implicit at each inner problem, by the chain rule around them"]
     lines.append("method implicit: one linear system at the solution, with the active rows as equations")
     if record["of"] == "objective":
         lines.append("the objective by the envelope formula: no linear solve, right also where x is not unique")
