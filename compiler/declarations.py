@@ -22,7 +22,7 @@ def build_atom(declaration: ast.AtomDeclaration) -> Atom:
         params=tuple(_param(item) for item in declaration.header),
         primitive=value.primitive if value else None,
         value=value.value if value else None,
-        range=_set_interval(range_set),
+        range=set_interval(range_set),
         range_set=_set_name(range_set),
         curvature=tuple((c.names, _CURVATURES[c.curvature]) for c in clauses if isinstance(c, ast.AtomCurvature)),
         monotonicity=tuple(m for c in clauses if isinstance(c, ast.AtomMonotonicity) for m in _moves(c)),
@@ -52,11 +52,11 @@ def literal(expr: ast.Expr | None) -> float | None:
 
 def _param(item: ast.Declaration) -> AtomParam:
     sizes = tuple(size.id if isinstance(size, ast.Name) else size.span.text for size in item.sizes)
-    return AtomParam(item.name, sizes or None, _set_name(item.set), _set_interval(item.set), literal(item.default))
+    return AtomParam(item.name, sizes or None, _set_name(item.set), set_interval(item.set), literal(item.default))
 
 
 def _moves(clause: ast.AtomMonotonicity) -> list[MonotonicityClause]:
-    domains = {b.name: _set_interval(b.domain) for b in clause.clause.binders} if clause.clause else {}
+    domains = {b.name: set_interval(b.domain) for b in clause.clause.binders} if clause.clause else {}
     direction = Monotonicity(clause.monotonicity)
     return [MonotonicityClause(name, direction, domains.get(name)) for name in clause.names]
 
@@ -67,7 +67,7 @@ def _set_name(expr: ast.Expr | None) -> str | None:
     return expr.id if isinstance(expr, ast.Name) else None
 
 
-def _set_interval(expr: ast.Expr | None) -> Interval:
+def set_interval(expr: ast.Expr | None) -> Interval:
     """The interval of a set whose arguments are numbers; every real where there is none."""
     facts = SET_FACTS.get(_set_name(expr) or "")
     if facts is None:

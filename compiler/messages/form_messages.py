@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from karush.compiler.model import Complementarity, Constraint, Expr, Relation, Var
+from karush.compiler.model import Complementarity, Constraint, Expr, Relation, SetUse, Var
 from karush.compiler.names.context import Context
 from karush.compiler.names.labels import LabelInfo
 from karush.compiler.wording import error, nearest, warning
@@ -20,6 +20,12 @@ def listed(names: Iterable[str]) -> str:
 
 
 # ---------------------------------------------------------------- sets on unknowns
+
+
+def default_outside(node: ast.Expr, name: str, use: SetUse) -> Diagnostic:
+    """E0406: a default that the set of its param does not hold."""
+    label = Label(node.span, f"not in `{use.span.text}`")
+    return error("E0406", f"the default of `{name}` is not in its set", (label,), "another number, or another set")
 
 
 def integer_unknown(node: ast.Expr, name: str, role: str) -> Diagnostic:

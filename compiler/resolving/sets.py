@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from karush.compiler.declarations import literal, set_interval
 from karush.compiler.messages import call_messages, form_messages, name_messages, shape_messages
 from karush.compiler.model import Expr, Kind, ParamValue, SetUse
 from karush.compiler.names.context import Context
@@ -47,6 +48,17 @@ def resolve_set(context: Context, node: ast.Expr, shape: Shape, role: str) -> Se
     if values is None or not _shapes_fit(context, node, facts, values, shape):
         return None
     return SetUse(_closure(context, node, facts.name, role), values, node.span)
+
+
+def check_default(context: Context, item: ast.Declaration, use: SetUse) -> None:
+    """Report a default that is written as a number and surely lies outside of the set."""
+    number = literal(item.default)
+    if number is None or item.default is None or item.set is None:
+        return
+    entries, slack = set_interval(item.set), 1e-6 * abs(number)
+    inside = any(near in entries for near in (number - slack, number, number + slack))
+    if not inside or (use.name in INTEGER_SETS and number % 1):
+        context.report(form_messages.default_outside(item.default, item.name, use))
 
 
 def check_set_name(context: Context, node: ast.Expr) -> None:

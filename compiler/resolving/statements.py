@@ -30,7 +30,7 @@ from karush.compiler.resolving.dimensions import find_shape, find_size
 from karush.compiler.resolving.draft import Draft, dual_in, var_in
 from karush.compiler.resolving.operators import is_number
 from karush.compiler.resolving.options import resolve_derivative, resolve_rules, resolve_using
-from karush.compiler.resolving.sets import check_set_name, kind_of, resolve_set
+from karush.compiler.resolving.sets import check_default, check_set_name, kind_of, resolve_set
 from karush.dsl import ast
 from karush.dsl.source import Span
 from karush.stdlib.shape import SCALAR, Shape, Size
@@ -83,6 +83,8 @@ def declare_param(draft: Draft, item: ast.Declaration, doc: str | None) -> None:
     if not sound or shape is None:
         draft.poison(item.name, item.name_span)
         return
+    if use is not None:
+        check_default(context, item, use)
     kind = kind_of(use)
     leaf = ParamValue(item.name, shape=shape, kind=kind, span=item.name_span)
     if use is not None and item.set is not None and declared_set(context, item.set) is not None:
