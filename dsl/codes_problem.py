@@ -6,14 +6,6 @@ from karush.dsl.code import Code
 
 CURVATURE = (
     Code(
-        "E0501",
-        "the problem is not convex",
-        "The solver that was asked for finds the minimum of convex problems, and the rules that follow "
-        "curvature through the expression could not show that this one is. They follow each function "
-        "and the sign and direction of its arguments; the message quotes the term where they fail.",
-        "Rewrite the term (the message proposes what it can), or allow a local search with `--allow nonconvex`.",
-    ),
-    Code(
         "W0501",
         "the problem is not convex, as written",
         "The rules that follow curvature could not show convexity, so a local solver runs: its answer "
@@ -21,13 +13,6 @@ CURVATURE = (
         "Rewrite the term that the message quotes, or give a good start: `var x = …`.",
         "param c\nvar x in box(-1, 1)\nmaximize x^2 + c * x\n",
         "param c\nvar x in box(-1, 1)\nmaximize -x^2 + c * x\n",
-    ),
-    Code(
-        "W0502",
-        "an argument may leave the domain of its function",
-        "`log`, `sqrt` or a quotient is defined on a part of the numbers, and nothing shows that its "
-        "argument stays there; where it does not the result is not a number.",
-        "Declare the set of the argument: `param a in pos`; or add a constraint.",
     ),
     Code(
         "E0503",
@@ -138,25 +123,12 @@ FORM = (
 
 DERIVATIVES = (
     Code(
-        "E0701",
-        "not differentiable, even in the generalised sense",
-        "The conservative derivative exists for what is built of differentiable pieces that fit "
-        "together at their seams. A jump, as in `if x > 0 then 1 else 0` or `floor`, has none.",
-        "Use a continuous form (`clip`, `sigmoid`, `relu`), or compute the choice from params only.",
-    ),
-    Code(
         "E0702",
         "unknown derivative method",
         "`derivative` takes `implicit`, `unroll`, `one_step`, `piggyback`, or `rule(atom = number)`.",
         "Take one of these, or leave the line out: `implicit` is the default.",
         "var x\nminimize x^2\nderivative magic\n",
         "var x\nminimize x^2\nderivative implicit\n",
-    ),
-    Code(
-        "E0703",
-        "no such output or input",
-        "`--of` names a var, a let, `objective` or `dual.label`; `--wrt` names params.",
-        "Take a name of the list in the message; `karush show --interface` prints it too.",
     ),
     Code(
         "E0704",

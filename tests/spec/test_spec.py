@@ -98,7 +98,6 @@ BY_SOLVING = {code for code in CODES if code.startswith("R")} | {"E0704"}
 
 NOT_HERE = {
     "E0111",  # a file that is not text cannot stand in a page
-    "E0501", "W0502", "E0701", "E0703",  # reserved: no stage says them now
 }  # fmt: skip
 
 SHOWN = re.compile(r"^(?:error|warning)\[(\w+)\]: .*\n *--> [\w.-]+:\d+:\d+$", re.MULTILINE)

@@ -16,7 +16,6 @@ WITH_DATA = [page for page in CODES.values() if page.command != "check"]
 WITHOUT_EXAMPLE = {
     "E0111",  # a file that is not text cannot be printed
     "E0190",  # what can be refused as not available changes with every version
-    "E0501", "W0502", "E0701", "E0703",  # reserved: no stage says them now
     "R0704", "R0803",  # they depend on rounding
 }  # fmt: skip
 FINDING = re.compile(r"^(?:error|warning)\[([EWR]\d{4})\]", re.MULTILINE)
