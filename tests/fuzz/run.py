@@ -116,7 +116,7 @@ def round_of(target: Target, hunt: Hunt, seed: int) -> None:
     def attempt(made: Any) -> None:
         if time.monotonic() > hunt.until:
             return
-        began = time.monotonic()
+        began = time.process_time()  # not what other processes take
         hunt.tried += 1
         try:
             with limited():
@@ -126,7 +126,7 @@ def round_of(target: Target, hunt: Hunt, seed: int) -> None:
             if place not in hunt.found:
                 last.append((place, traceback.format_exc(limit=-6), target.content(made)))
                 raise
-        took = time.monotonic() - began
+        took = time.process_time() - began
         if took > SLOW:
             hunt.slow.append((took, Found(target.ending, target.content(made))))
 
