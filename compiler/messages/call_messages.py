@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from karush.compiler.messages.name_messages import suggestion, unknown_name
+from karush.compiler.model import Expr
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import DimSymbol, RecordSymbol, Symbol, ValueSymbol
 from karush.compiler.wording import article, error, nearest, signature
@@ -221,3 +222,10 @@ def open_size(node: ast.Call, name: str, size: str) -> Diagnostic:
     """E0301: no argument of a call tells a size of the model."""
     label = Label(node.span, f"no argument has the size `{size}` of `{name}`")
     return error("E0301", f"the size `{size}` of `{name}` is open", [label], f"`{name}({size} = …)`")
+
+
+def hidden_size(node: ast.Call, name: str, value: Expr, size: str) -> Diagnostic:
+    """E0301: a model uses an array of the file's size by a name that its header binds anew, to another size."""
+    labels = (Label(node.span, f"this call makes `{size}` of `{name}` another size"), Label(value.span, "used in it"))
+    message = f"`{size}` means two sizes in `{name}`: that of its header, and the file's"
+    return error("E0301", message, labels, f"another name for the size in the header of `{name}`")

@@ -55,6 +55,12 @@ def _call(context: Context, node: ast.Call, symbol: ModelSymbol) -> ModelCall | 
     scope = bound_scope(callee, values, sizes)
     if not check_index_arguments(context, node, callee, values, scope):
         return None
+    for value in symbol.captured.values():
+        names = {name for size in value.shape for name in size.dims()}
+        clash = {name for name in names & sizes.keys() if sizes[name] != Size.of(name)}
+        if clash:
+            context.report(call_messages.hidden_size(node, symbol.name, value, min(clash)))
+            return None
     asked = (replace(c, size=substitute(c.size, sizes), span=node.span) for c in symbol.model.conditions)
     context.block.conditions.extend(asked)
     return ModelCall(symbol.model, {**symbol.captured, **values}, sizes, node.span)
