@@ -348,3 +348,8 @@ def name_not_a_size(node: ast.Name, symbol: Symbol) -> Diagnostic:
 def negative_size(node: ast.Expr, size: Size) -> Diagnostic:
     """E0309."""
     return error("E0309", "a size is not negative", (Label(node.span, f"is {size}"),), "write the size as it is meant")
+
+
+def empty_reduction(node: ast.Node, operator: str) -> Diagnostic:
+    """E0303: a reduction without a value for no entries."""
+    return error("E0303", f"`{operator}` of nothing has no value", (Label(node.span, "no entries"),), "a longer range")

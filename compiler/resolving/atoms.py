@@ -9,6 +9,7 @@ from karush.compiler.model import Apply, Expr, Kind
 from karush.compiler.names.context import Context
 from karush.compiler.names.symbols import Callee, Poison, Scope, poison
 from karush.compiler.resolving.arguments import bind_arguments, bind_sizes, bound_scope, check_index_arguments
+from karush.compiler.resolving.emptiness import has_entries
 from karush.compiler.resolving.operators import common_shape, is_number
 from karush.dsl import ast
 from karush.stdlib.atom import Atom
@@ -58,6 +59,8 @@ def apply_atom(context: Context, node: ast.Expr, atom: Atom, values: Mapping[str
     if not check_index_arguments(context, node, callee, values, scope):
         return poison(node.span)
     arguments = tuple(values[p.name] for p in atom.params)
+    if arguments and not has_entries(context, node, atom.name, arguments[0].shape):
+        return poison(node.span)
     shape = _result_shape(context, node, atom, arguments, scope)
     if shape is None or not _rules_fit(context, atom, arguments, shape, scope):
         return poison(node.span)

@@ -19,6 +19,7 @@ from karush.compiler.names.symbols import (
     poison,
 )
 from karush.compiler.resolving.dimensions import find_size, mentions_binder
+from karush.compiler.resolving.emptiness import has_entries
 from karush.compiler.resolving.operators import is_number
 from karush.dsl import ast
 from karush.stdlib.shape import Size
@@ -165,6 +166,9 @@ def resolve_reduction(context: Context, node: ast.Call, operator: str) -> Expr:
         return context.refuse(call_messages.reduction_arguments(node, operator), node.span)
     body = clause.context.expression(node.arguments[0].value)
     if isinstance(body, Poison) or not clause.sound or not is_number(context, body):
+        return poison(node.span)
+    lengths = () if clause.condition is not None else tuple(b.length for b in clause.binders)
+    if not has_entries(context, node, operator, lengths):
         return poison(node.span)
     kind = body.kind if operator in ("sum", "prod", "max", "min") else Kind.REAL
     return Reduce(operator, clause.binders, clause.condition, body, shape=body.shape, kind=kind, span=node.span)

@@ -155,7 +155,7 @@ def compare(model: Model, axis: Axis, sizes: Sizes) -> Diagnostic | None:
 
 
 def check_conditions(model: Model, dims: Mapping[str, int]) -> list[Diagnostic]:
-    """What literal indices ask of the data: findings E0404 where a size is too small for one."""
+    """What literal indices and maxima ask of the data: findings E0404 where a size is too small for one."""
     found = []
     for condition in model.conditions:
         value = condition.size.evaluate(dims)
@@ -163,9 +163,9 @@ def check_conditions(model: Model, dims: Mapping[str, int]) -> list[Diagnostic]:
             found.append(
                 Diagnostic(
                     "E0404",
-                    f"`{condition.size}` is {value} in the data; this index needs at least {condition.least}",
+                    f"`{condition.size}` is {value} in the data; at least {condition.least} is needed here",
                     (Label(condition.span, f"needs {condition.size} >= {condition.least}"),),
-                    fixes=(Fix(f"data with {condition.size} >= {condition.least}, or another index"),),
+                    fixes=(Fix(f"data with {condition.size} >= {condition.least}, or another index or range"),),
                 )
             )
     return found
