@@ -9,9 +9,9 @@ of a side then says where it is no bound at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from karush.compiler.dependence import Dependence, children, walk
+from karush.compiler.dependence import Dependence, children, roots_of, walk
 from karush.compiler.model import (
     Apply,
     Comprehension,
@@ -27,6 +27,7 @@ from karush.compiler.model import (
     SizeValue,
     Subscript,
 )
+from karush.compiler.nested import calls_below
 from karush.compiler.rewrite import Rewriter
 
 RAW = "raw "
@@ -52,7 +53,9 @@ def bounding_params(model: Model) -> frozenset[str]:
     """Names of the params that may hold ±∞: what the data are checked by, and what lowering splits."""
     dependence = Dependence()
     sides = [side for side in _sides(model, dependence) if _is_elementary(side)]
-    found = params_of(*sides) - params_of(*_elsewhere(model, dependence))
+    handed = _handed_on(model)
+    found = params_of(*sides) | frozenset(handed.values())
+    found -= params_of(*_elsewhere(model, dependence), but=handed.keys())
     kept = _without_dependents(model, found)
     while kept != found:
         found, kept = kept, _without_dependents(model, kept)
@@ -66,9 +69,20 @@ def _without_dependents(model: Model, names: frozenset[str]) -> frozenset[str]:
     return names - params_of(*closed)
 
 
-def params_of(*exprs: Expr) -> frozenset[str]:
-    """The real params that occur."""
-    return frozenset(n.name for n in walk(*exprs) if isinstance(n, ParamValue) and n.kind is Kind.REAL)
+def params_of(*exprs: Expr, but: Container[Expr] = ()) -> frozenset[str]:
+    """The real params that occur, some leaves apart."""
+    leaves = (n for n in walk(*exprs) if isinstance(n, ParamValue) and n.kind is Kind.REAL)
+    return frozenset(leaf.name for leaf in leaves if leaf not in but)
+
+
+def _handed_on(model: Model) -> dict[Expr, str]:
+    """The leaves that an inner model takes as they are and uses as bounds alone, and the names of their params."""
+    return {
+        argument: argument.name
+        for call in calls_below(*roots_of(model))
+        for name, argument in call.arguments.items()
+        if isinstance(argument, ParamValue) and name in bounding_params(call.model)
+    }
 
 
 def _is_elementary(side: Expr) -> bool:

@@ -112,3 +112,15 @@ def test_an_inner_problem_that_is_not_used_does_not_count(boxed) -> None:
     np.testing.assert_allclose(found.total, 0.5)
     slope = jax.grad(lambda lo: boxed(lo=lo, use=jnp.array([1.0, 0.0])).total)(jnp.array([0.5, 2.0]))
     np.testing.assert_allclose(slope, [1.0, 0.0], atol=1e-12)
+
+
+def test_infinite_bounds_pass_into_an_inner_model() -> None:
+    """As an argument and as a param of the file in sight: no bound there, and a derivative of zero."""
+    model = karush.loads(
+        "dim n, k\nparam c[k, n], ub[n], lb[n]\nmodel cut(v[n], top[n]) {\n  var x[n]\n  minimize sumsq(x - v)\n"
+        "  subject to\n    lb <= x <= top\n}\nlet X = [cut(v = c[i], top = ub).x for i in k]\n"
+    )
+    c, ub, lb = np.array([[1.0, 2.0], [3.0, -4.0]]), np.array([1.5, np.inf]), np.array([-np.inf, -1.0])
+    np.testing.assert_allclose(model(c=c, ub=ub, lb=lb).X, np.clip(c, lb, ub), atol=1e-12)
+    slope = jax.grad(lambda ub: model(c=c, ub=ub, lb=lb).X.sum())(ub)
+    np.testing.assert_allclose(slope, [1.0, 0.0], atol=1e-12)
