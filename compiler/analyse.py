@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from karush.compiler.facts.call_arguments import arguments_outside
 from karush.compiler.facts.classify import Classification, classify
 from karush.compiler.facts.differentiability import doubtful_derivatives
 from karush.compiler.facts.fact import Facts
@@ -91,7 +92,7 @@ def _part(model: Model, library: Library, findings: list[Diagnostic]) -> Part:
     """What is known of one model; its findings are added."""
     facts = derive_facts(model, library)
     classification = classify(model, facts, library)
-    findings += [*classification.diagnostics, *doubtful_derivatives(model, facts)]
+    findings += [*classification.diagnostics, *doubtful_derivatives(model, facts), *arguments_outside(model, facts)]
     unfit = solver_fit(model.using, classification.problem_class)
     if unfit is not None:
         findings.append(unfit)
