@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.families import FAMILIES, Batch, Family
 from benchmarks.judge import farkas_error, kkt_error, ray_error
+from karush.compiler.lowering.xla_options import QUICK, accepted
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.protocol import Settings
 from karush.solvers.quadratic_driver import NAMES, Method, choose, facts_of, refusal
@@ -31,7 +32,6 @@ from karush.solvers.result import Solution, Status
 
 LIMIT = 1e-9
 # as `karush run` compiles: most of the time would go into optimising programs that run for a second; not the large ones
-QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 QUICK_BELOW = 100
 PROMISES = (Status.SOLVED, Status.INFEASIBLE, Status.UNBOUNDED)
 
@@ -90,7 +90,7 @@ def solver_of(family: Family, name: str) -> Callable[[QuadraticProgram], Solutio
     if name != "auto" and choice.name == default.name and not default.fallback:
         return None
     method = Method(Settings(), choice)
-    options = QUICK if facts.variables < QUICK_BELOW else None
+    options = accepted(QUICK) if facts.variables < QUICK_BELOW else None
     return jax.jit(jax.vmap(lambda data: bare(method(data, None))), compiler_options=options)
 
 
