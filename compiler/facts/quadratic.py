@@ -80,8 +80,8 @@ def _quadratic(facts: Facts, found: Fact, node: Expr, form: QuadraticForm) -> Fa
 def _quadratic_forms(facts: Facts, sameness: Sameness, a: Expr, b: Expr) -> Iterator[QuadraticForm]:
     """The ways to read a @ b, two vectors, as xᵀ P x: one with a known sign first."""
     found = []
-    for left, before in _left_parts(facts, a):
-        for right, after in _right_parts(facts, b):
+    for left, before in _parts(facts, a, left=True):
+        for right, after in _parts(facts, b, left=False):
             form = _as_quadratic(facts, sameness, left, right, (*before, *after))
             if form is not None:
                 found.append(form)
@@ -104,34 +104,21 @@ def _as_quadratic(
     return QuadraticForm(first.core, spectrum, matrices)
 
 
-def _left_parts(facts: Facts, expr: Expr) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
-    """(v, matrices) with expr = v @ matrices, v a vector."""
+def _parts(facts: Facts, expr: Expr, *, left: bool) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
+    """(v, matrices) with expr = v @ matrices (``left``), or expr = matrices @ v, v a vector."""
     matrices: tuple[Expr, ...] = ()
     while True:
         yield expr, matrices
         inner = expr.value if isinstance(expr, Named) else expr
-        match inner:
-            case Named():
-                expr = inner
-            case Apply(atom="matmul", arguments=(v, m)) if len(v.shape) == 1 and facts[m].is_constant:
-                expr, matrices = v, (m, *matrices)
-            case _:
-                return
-
-
-def _right_parts(facts: Facts, expr: Expr) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
-    """(v, matrices) with expr = matrices @ v, v a vector."""
-    matrices: tuple[Expr, ...] = ()
-    while True:
-        yield expr, matrices
-        inner = expr.value if isinstance(expr, Named) else expr
-        match inner:
-            case Named():
-                expr = inner
-            case Apply(atom="matmul", arguments=(m, v)) if len(v.shape) == 1 and facts[m].is_constant:
-                expr, matrices = v, (*matrices, m)
-            case _:
-                return
+        if isinstance(inner, Named):
+            expr = inner
+            continue
+        if not isinstance(inner, Apply) or inner.atom != "matmul":
+            return
+        vector, matrix = inner.arguments if left else inner.arguments[::-1]
+        if len(vector.shape) != 1 or not facts[matrix].is_constant:
+            return
+        expr, matrices = vector, (matrix, *matrices) if left else (*matrices, matrix)
 
 
 def _chain(expr: Expr) -> tuple[Expr, ...]:
