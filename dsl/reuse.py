@@ -8,7 +8,7 @@ same key is moved to its new place instead of being parsed again. Only statement
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from karush.dsl import ast
 from karush.dsl.source import Source, Span
@@ -51,9 +51,9 @@ class Statements:
 def moved(value: Moved, source: Source, shift: int) -> Moved:
     """A part of a syntax tree in another text, ``shift`` characters further on."""
     if isinstance(value, tuple):
-        return tuple([moved(item, source, shift) for item in value])  # type: ignore[return-value]
+        return cast(Moved, tuple([moved(item, source, shift) for item in value]))
     if isinstance(value, ast.Binary):
-        return _moved_chain(value, source, shift)  # type: ignore[return-value]
+        return cast(Moved, _moved_chain(value, source, shift))
     return _moved_node(value, source, shift) if isinstance(value, ast.Node) else value
 
 

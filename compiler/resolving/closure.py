@@ -20,7 +20,6 @@ from karush.compiler.model import (
     DualValue,
     Expr,
     InlineProblem,
-    Kind,
     Model,
     ModelField,
     Param,
@@ -103,5 +102,4 @@ def _param(leaf: Expr, name: str, use: SetUse | None, rewriter: Rewriter) -> Par
         use = SetUse("index", (), leaf.span, last)
     if use is not None:
         use = replace(use, arguments=tuple(map(rewriter.expression, use.arguments)))
-    kind = Kind.REAL if isinstance(leaf, _SOLVED) and leaf.kind is Kind.REAL else leaf.kind
-    return Param(name, leaf.shape, kind, use, None, leaf.span)
+    return Param(name, leaf.shape, leaf.kind, use, None, leaf.span)

@@ -46,14 +46,6 @@ class Resolved:
     libraries: Mapping[Model, Library]
 
 
-def resolve(
-    module: ast.Module, library: Library, *, complete: bool = True, root: Path | None = None
-) -> tuple[Model | None, list[Diagnostic]]:
-    """The typed model of a syntax tree without imports, and the findings; see `resolve_file`."""
-    found = resolve_file(module, library, complete=complete, root=root)
-    return found.model, found.findings
-
-
 def resolve_file(module: ast.Module, library: Library, *, complete: bool = True, root: Path | None = None) -> Resolved:
     """The typed model of a syntax tree, and the findings; no model where one of them is an error.
 

@@ -1,7 +1,9 @@
-"""Draw the tutorial's own problem: coefficients along the penalty, the held-out error and its slope."""
+"""Draw the tutorial's own problem: coefficients along the penalty, the held-out error and its slope.
+
+Run from the root of the repository: ``python -m docs.pictures.penalty``.
+"""
 
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -9,10 +11,9 @@ import jax.numpy as jnp
 import matplotlib
 
 import karush
+from docs.pages import blocks_of
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-from pages import blocks_of  # noqa: E402  the pages are no package
 
 
 def main() -> None:

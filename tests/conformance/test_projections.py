@@ -40,8 +40,7 @@ def arguments_of(name: str, random: np.random.Generator) -> tuple[np.ndarray, ..
 def projection(name: str):
     """The projection of many points at once."""
     function = PROJECTIONS[SETS[name].projection]
-    one = lambda v, arguments: function(v, *arguments)  # noqa: E731
-    return jax.jit(jax.vmap(one, in_axes=(0, None)))
+    return jax.jit(jax.vmap(lambda v, arguments: function(v, *arguments), in_axes=(0, None)))
 
 
 def points(name: str, random: np.random.Generator) -> np.ndarray:
@@ -119,7 +118,10 @@ def test_derivative_of_a_projection(name: str) -> None:
     arguments = arguments_of(name, random)
     function = PROJECTIONS[SETS[name].projection]
     shape = shape_of(name)
-    flat = lambda v: function(v.reshape(shape), *arguments).ravel()  # noqa: E731
+
+    def flat(v):
+        return function(v.reshape(shape), *arguments).ravel()
+
     given = points(name, random).reshape(-1, int(np.prod(shape)))
     forward = np.asarray(jax.jit(jax.vmap(jax.jacfwd(flat)))(given))
     reverse = np.asarray(jax.jit(jax.vmap(jax.jacrev(flat)))(given))

@@ -8,7 +8,7 @@ from karush.compiler.facts.fact import Fact, Facts
 from karush.compiler.facts.infer import derive_facts
 from karush.compiler.library import load_library
 from karush.compiler.model import Model
-from karush.compiler.resolving.resolve import extend_library, resolve
+from karush.compiler.resolving.resolve import extend_library, resolve_file
 from karush.dsl.parse import parse
 from karush.dsl.source import Source
 from karush.stdlib.lattice import Curvature, Smoothness
@@ -30,8 +30,9 @@ def derived(text: str) -> tuple[Facts, Fact]:
     source = Source("test.opt", text)
     module, errors = parse(source)
     library = load_library()
-    model, findings = resolve(module, library)
-    assert not errors and isinstance(model, Model), [f.message for f in (*errors, *findings)]
+    resolved = resolve_file(module, library)
+    model = resolved.model
+    assert not errors and isinstance(model, Model), [f.message for f in (*errors, *resolved.findings)]
     facts = derive_facts(model, extend_library(module, library))
     return facts, facts[next(reversed(model.lets.values()))]
 

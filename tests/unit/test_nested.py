@@ -50,7 +50,10 @@ def test_a_call_its_fields_and_their_derivatives() -> None:
     np.testing.assert_allclose(found.J, inverse @ A.T, rtol=1e-10)
     np.testing.assert_allclose(found.v, w @ inverse @ A.T, rtol=1e-10)
     np.testing.assert_allclose(found.t, -inverse @ w, rtol=1e-10)
-    first = lambda weight: difference(lambda s: np.sum((A @ ridge(b, s)) ** 2), weight)  # noqa: E731
+
+    def first(weight):
+        return difference(lambda s: np.sum((A @ ridge(b, s)) ** 2), weight)
+
     np.testing.assert_allclose(found.H, difference(first, lam, 1e-4), rtol=1e-4)
 
 
