@@ -23,7 +23,7 @@ from karush.compiler.lowering.outcome import Inner, Outcome
 from karush.compiler.lowering.recover import Recovery, map_entries
 from karush.compiler.lowering.scope import Inputs
 from karush.compiler.lowering.slacks import slacks
-from karush.compiler.lowering.split_infinities import split_infinities
+from karush.compiler.lowering.split_infinities import joined_infinities, split_infinities
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step, needed_steps, take, worst_status
 from karush.compiler.lowering.verdicts import evidence_by_label
@@ -128,7 +128,8 @@ class Compiled:
         """The params with those that the steps compute, and how these ended."""
         found, inner = dict(params), {}
         for step in steps:
-            scope = self.evaluator.top(self._inputs(found, variables, duals), self.dependence)
+            whole = joined_infinities(found, self.bounding)
+            scope = self.evaluator.top(self._inputs(whole, variables, duals), self.dependence)
             fields, inner[step.solve.name] = take(step, self.evaluator, scope, differentiable=differentiable)
             found |= fields
         return found, inner

@@ -18,3 +18,13 @@ def split_infinities(params: Mapping[str, Array], bounding: frozenset[str]) -> d
         result[name] = jnp.where(jnp.isinf(value), 0, value)
         result[RAW + name] = lax.stop_gradient(value)
     return result
+
+
+def joined_infinities(params: Mapping[str, Array], bounding: frozenset[str]) -> dict[str, Array]:
+    """The params with their infinities again, as an inner model takes them; what was not split stays as it is."""
+    result = dict(params)
+    for name in sorted(bounding):
+        raw = params.get(RAW + name)
+        if raw is not None:
+            result[name] = jnp.where(jnp.isinf(raw), raw, params[name])
+    return result

@@ -127,3 +127,13 @@ def test_infinite_bounds_pass_into_an_inner_model() -> None:
     np.testing.assert_allclose(model(c=c, ub=ub, lb=lb).X, np.clip(c, lb, ub), atol=1e-12)
     slope = jax.grad(lambda ub: model(c=c, ub=ub, lb=lb).X.sum())(ub)
     np.testing.assert_allclose(slope, [1.0, 0.0], atol=1e-12)
+
+
+def test_infinite_bounds_of_the_outer_problem_pass_into_an_inner_one_solved_after_it() -> None:
+    model = karush.loads(
+        "dim n\nparam c[n], ub[n]\nmodel cut(v[n], top[n]) {\n  var z[n]\n  minimize sumsq(z - v)\n"
+        "  subject to\n    z <= top\n}\nvar x[n]\nminimize sumsq(x - c)\nsubject to\n  cap: x <= ub\n"
+        "let z = cut(v = x + 1, top = ub).z\n"
+    )
+    c, ub = np.array([1.0, 2.0]), np.array([1.5, np.inf])
+    np.testing.assert_allclose(model(c=c, ub=ub).z, [1.5, 3.0], atol=1e-12)
