@@ -22,6 +22,7 @@ from karush.compiler.model import (
 from karush.compiler.names.context import Context
 from karush.compiler.names.labels import LabelInfo, label_of, label_of_var
 from karush.compiler.names.symbols import DimSymbol, FnSymbol, Poison, RecordSymbol, ValueSymbol
+from karush.compiler.nested import calls_below
 from karush.compiler.resolving.arguments import index_size
 from karush.compiler.resolving.clauses import ResolvedClause
 from karush.compiler.resolving.constraints import member_rows, resolve_constraint
@@ -144,6 +145,8 @@ def _preset(context: Context, item: ast.Declaration, shape: Shape | None, word: 
     value = context.expression(item.default)
     if isinstance(value, Poison) or shape is None:
         return None
+    if next(calls_below(value), None) is not None:
+        context.block.postpone(f"an inner problem in a {word}", value.span)
     inside = var_in((value,)) or dual_in((value,))
     if inside is not None:
         context.report(name_messages.preset_depends_on_var(item, word, inside))
