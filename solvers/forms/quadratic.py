@@ -1,5 +1,7 @@
 """The convex quadratic program, of which the linear program is the case without a quadratic term.
 
+A cone program is one that has rows in cones as well (cones.py).
+
     minimize    ½ xᵀPx + qᵀx + c
     subject to  A x = b                          multipliers y
                 lower ≤ G x ≤ upper              signed multipliers z
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 import jax
 from jax import Array
 
+from karush.solvers.forms.cones import ConeRows
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class QuadraticProgram:
     (p, n) and ``equality_rhs`` b (p,), p may be 0; ``inequality_matrix`` G (m, n), m may be 0; ``lower``, ``upper``
     (m,) or None; ``bound_lower``, ``bound_upper`` (n,) or None. ``has_*`` are boolean masks of the same shape, True
     where the side is there, or None where every entry is there. Values under a False mask are finite and ignored:
-    infinities never enter. A row with no side at all is free.
+    infinities never enter. A row with no side at all is free. ``cone_rows`` is None where no row lies in a cone.
     """
 
     quadratic: Array | None
@@ -43,14 +47,19 @@ class QuadraticProgram:
     has_upper: Array | None = None
     has_bound_lower: Array | None = None
     has_bound_upper: Array | None = None
+    cone_rows: ConeRows | None = None
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Point:
-    """A primal-dual point: ``x`` (n,), ``y`` (p,), ``z`` (m,), ``w`` (n,) or None where no bound exists at all."""
+    """A primal-dual point: ``x`` (n,), ``y`` (p,), ``z`` (m,), ``w`` (n,) or None where no bound exists at all.
+
+    ``u`` (r,) are the multipliers of the rows in cones, None where there is no such row.
+    """
 
     x: Array
     y: Array
     z: Array
     w: Array | None
+    u: Array | None = None
