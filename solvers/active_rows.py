@@ -21,7 +21,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.residuals import Sides, bound_sides, has_bounds, largest_terms, row_sides
+from karush.solvers.matrices import row_terms
+from karush.solvers.residuals import Sides, bound_sides, has_bounds, row_sides
 
 
 @jax.tree_util.register_dataclass
@@ -43,12 +44,12 @@ class ActiveRows:
 
 def dual_scale(problem: QuadraticProgram, point: Point) -> Array:
     """1 + the largest term of each row of the stationarity condition, (n,)."""
-    terms = jnp.maximum(jnp.abs(problem.linear), largest_terms(problem.equality_matrix.T, point.y))
-    terms = jnp.maximum(terms, largest_terms(problem.inequality_matrix.T, point.z))
+    terms = jnp.maximum(jnp.abs(problem.linear), row_terms(problem.equality_matrix.T, point.y))
+    terms = jnp.maximum(terms, row_terms(problem.inequality_matrix.T, point.z))
     if point.w is not None:
         terms = jnp.maximum(terms, jnp.abs(point.w))
     if problem.quadratic is not None:
-        terms = jnp.maximum(terms, largest_terms(problem.quadratic, point.x))
+        terms = jnp.maximum(terms, row_terms(problem.quadratic, point.x))
     return 1 + terms
 
 
@@ -72,8 +73,8 @@ def active_rows(problem: QuadraticProgram, point: Point, active: float) -> tuple
     """The activity of the rows of G and of the bounds; None for the bounds where no bound exists at all."""
     scale = dual_scale(problem, point)
     G = problem.inequality_matrix
-    pull = largest_terms(G, 1 / scale) * jnp.abs(point.z)
-    rows = _family(G @ point.x, largest_terms(G, point.x), point.z, pull, row_sides(problem), active)
+    pull = row_terms(G, 1 / scale) * jnp.abs(point.z)
+    rows = _family(G @ point.x, row_terms(G, point.x), point.z, pull, row_sides(problem), active)
     if not has_bounds(problem):
         return rows, None
     w = jnp.zeros_like(point.x) if point.w is None else point.w

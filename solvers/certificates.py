@@ -25,7 +25,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.residuals import largest, largest_terms
+from karush.solvers.matrices import Matrix, row_maxima, row_terms
+from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows, rows_of
 
 CORRECTIONS = 4
@@ -79,10 +80,10 @@ def infeasibility_defect(problem: QuadraticProgram, certificate: Point) -> Array
     side, present = _pressing(rows, v)
     m = rows.matrix.shape[0]
     sum_ = A.T @ y + rows.adjoint(v)
-    terms = jnp.maximum(largest(largest_terms(A.T, y)), largest(largest_terms(rows.matrix.T, v[:m])))
+    terms = jnp.maximum(largest(row_terms(A.T, y)), largest(row_terms(rows.matrix.T, v[:m])))
     terms = jnp.maximum(terms, largest(jnp.abs(v[m:])))
     absent = jnp.where(present, 0, jnp.abs(v))
-    wrong = jnp.maximum(largest(largest_terms(rows.matrix.T, absent[:m])), largest(absent[m:]))
+    wrong = jnp.maximum(largest(row_terms(rows.matrix.T, absent[:m])), largest(absent[m:]))
     value = problem.equality_rhs @ y + side @ v
     value_terms = jnp.maximum(largest(jnp.abs(problem.equality_rhs * y)), largest(jnp.abs(side * v)))
     eps = jnp.finfo(value.dtype).eps
@@ -102,8 +103,8 @@ def unboundedness_defect(problem: QuadraticProgram, certificate: Point) -> Array
     scale = largest(jnp.abs(d))
     m = rows.matrix.shape[0]
 
-    def relative(values: Array, matrix: Array) -> Array:
-        terms = jnp.max(jnp.abs(matrix), axis=1, initial=0.0) * scale
+    def relative(values: Array, matrix: Matrix) -> Array:
+        terms = row_maxima(matrix) * scale
         return jnp.abs(values) / jnp.where(terms > 0, terms, 1)
 
     value = rows.apply(d)

@@ -23,6 +23,7 @@ from jax import Array
 
 from karush.solvers.condensed import Block, factorise
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.matrices import dense
 from karush.solvers.rows import Rows, rows_of
 
 
@@ -119,9 +120,9 @@ def start(data: Embedded, delta: Array) -> Iterate:
     present = data.low | data.high | data.pinned
     n, k = problem.linear.shape[0], data.lower.shape[0]
     dtype = problem.linear.dtype
-    quadratic = jnp.eye(n, dtype=dtype) * 1e-2 if problem.quadratic is None else problem.quadratic
+    quadratic = jnp.eye(n, dtype=dtype) * 1e-2 if problem.quadratic is None else dense(problem.quadratic)
     ratio = jnp.where(data.pinned, 0, jnp.ones(k, dtype))
-    system = factorise(quadratic, problem.equality_matrix, rows, ratio, present, delta)
+    system = factorise(quadratic, dense(problem.equality_matrix), rows, ratio, present, delta)
     nearest = jnp.where(data.low & data.high, (data.lower + data.upper) / 2, jnp.where(data.low, data.lower, 0))
     nearest = jnp.where(data.high & ~data.low, data.upper, nearest)
     nearest = jnp.where(data.pinned, data.lower, nearest)

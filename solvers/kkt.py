@@ -36,6 +36,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.matrices import dense
 from karush.solvers.refinement import STEPS, refine
 
 
@@ -90,8 +91,8 @@ def _inverse_or_one(norm: Array) -> Array:
 
 def scaling(problem: QuadraticProgram, active_z: Array, free: Array, passes: int) -> tuple[Array, Array, Array]:
     """Scales (D, E_equality, E_row): the largest entry in each row of [[P, Cᵀ], [C, 0]] is near 1 (Ruiz)."""
-    A, G = jnp.abs(problem.equality_matrix), jnp.abs(problem.inequality_matrix) * active_z[:, None]
-    P = None if problem.quadratic is None else jnp.abs(problem.quadratic)
+    A, G = jnp.abs(dense(problem.equality_matrix)), jnp.abs(dense(problem.inequality_matrix)) * active_z[:, None]
+    P = None if problem.quadratic is None else jnp.abs(dense(problem.quadratic))
     column = free
     equality, row = jnp.ones_like(problem.equality_rhs), jnp.ones_like(active_z)
     for _ in range(passes):

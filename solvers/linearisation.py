@@ -28,6 +28,7 @@ from karush.solvers.active_rows import ActiveRows, active_rows
 from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import KktFactor
+from karush.solvers.matrices import dense, row_maxima
 from karush.solvers.protocol import Factorisation
 from karush.solvers.refinement import STEPS, refine
 from karush.solvers.result import Solution, Status
@@ -175,7 +176,7 @@ def _is_open(problem: QuadraticProgram, lin: Linearisation, k: Array) -> Array:
     direction = kkt_system.unflatten(problem, lin.weight * k, lin.active_w is not None).x
     tolerance = kernel_tolerance(k) * jnp.max(jnp.abs(direction), initial=0.0)
     rates = lin.weak_z * (2 * lin.lower_z - 1) * (problem.inequality_matrix @ direction)
-    size = jnp.max(jnp.abs(problem.inequality_matrix), axis=1, initial=0.0)
+    size = row_maxima(problem.inequality_matrix)
     forth, back = jnp.all(rates >= -tolerance * size), jnp.all(rates <= tolerance * size)
     if lin.weak_w is not None and lin.lower_w is not None:
         moves = lin.weak_w * (2 * lin.lower_w - 1) * direction
@@ -279,6 +280,6 @@ def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Lin
 def _native_weights(problem: QuadraticProgram, native: Factorisation) -> Array:
     """The scale of each equation of K, from P's diagonal and the scale of the solver's rows."""
     assert problem.quadratic is not None
-    diagonal = jnp.diagonal(problem.quadratic)
+    diagonal = jnp.diagonal(dense(problem.quadratic))
     column = 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1))
     return kkt_system.flatten(Point(column, *native.row_scale))

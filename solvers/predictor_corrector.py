@@ -15,6 +15,7 @@ from jax import Array
 
 from karush.solvers.condensed import Block, Condensed, factorise, is_usable
 from karush.solvers.embedding import Embedded, Iterate, column, columns, gap_product, multipliers
+from karush.solvers.matrices import dense
 
 
 def _weights(data: Embedded, iterate: Iterate) -> tuple[Array, Array, Array]:
@@ -79,7 +80,8 @@ def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
     lower, upper, ratio = _weights(data, it)
     present = data.low | data.high | data.pinned
     problem = data.problem
-    system = factorise(problem.quadratic, problem.equality_matrix, data.rows, ratio, present, delta)
+    quadratic = None if problem.quadratic is None else dense(problem.quadratic)
+    system = factorise(quadratic, dense(problem.equality_matrix), data.rows, ratio, present, delta)
     return _Newton(system, lower, upper, _defect(data, it))
 
 

@@ -24,6 +24,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.matrices import row_terms
 from karush.solvers.result import Residuals, Status
 
 
@@ -70,11 +71,6 @@ def largest(values: Array) -> Array:
     return jnp.max(values, initial=0.0)
 
 
-def largest_terms(matrix: Array, vector: Array) -> Array:
-    """For each row i of an (r, c) matrix: max_j |M_ij v_j|, 0 where there is no column; shape (r,)."""
-    return jnp.max(jnp.abs(matrix * vector), axis=1, initial=0.0)
-
-
 def _rows(value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sides) -> tuple[Array, Array, Array]:
     """Worst primal, dual and complementarity defect of one family of two-sided rows.
 
@@ -107,18 +103,18 @@ def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
 
     stationarity = problem.linear - A.T @ y - G.T @ z - w
     terms = jnp.maximum(jnp.abs(problem.linear), jnp.abs(w))
-    terms = jnp.maximum(terms, jnp.maximum(largest_terms(A.T, y), largest_terms(G.T, z)))
+    terms = jnp.maximum(terms, jnp.maximum(row_terms(A.T, y), row_terms(G.T, z)))
     if problem.quadratic is not None:
         stationarity = stationarity + problem.quadratic @ x
-        terms = jnp.maximum(terms, largest_terms(problem.quadratic, x))
+        terms = jnp.maximum(terms, row_terms(problem.quadratic, x))
     dual_scale = 1 + terms
     dual = largest(jnp.abs(stationarity) / dual_scale)
 
-    equality_scale = 1 + jnp.maximum(largest_terms(A, x), jnp.abs(problem.equality_rhs))
+    equality_scale = 1 + jnp.maximum(row_terms(A, x), jnp.abs(problem.equality_rhs))
     primal = largest(jnp.abs(A @ x - problem.equality_rhs) / equality_scale)
 
-    loss = largest_terms(G, 1 / dual_scale) * jnp.abs(z)
-    rows = _rows(G @ x, largest_terms(G, x), z, loss, row_sides(problem))
+    loss = row_terms(G, 1 / dual_scale) * jnp.abs(z)
+    rows = _rows(G @ x, row_terms(G, x), z, loss, row_sides(problem))
     bounds = _rows(x, jnp.abs(x), w, jnp.abs(w) / dual_scale, bound_sides(problem))
     primal = jnp.maximum(primal, jnp.maximum(rows[0], bounds[0]))
     dual = jnp.maximum(dual, jnp.maximum(rows[1], bounds[1]))

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.matrices import dense
 from karush.solvers.residuals import Sides, bound_sides, has_bounds, row_sides
 
 
@@ -61,6 +62,6 @@ def rows_of(problem: QuadraticProgram) -> Rows:
     """The rows and bounds of a problem as one family."""
     rows = row_sides(problem)
     if not has_bounds(problem):
-        return Rows(problem.inequality_matrix, rows, False)
+        return Rows(dense(problem.inequality_matrix), rows, False)
     sides = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), rows, bound_sides(problem))
-    return Rows(problem.inequality_matrix, sides, True)
+    return Rows(dense(problem.inequality_matrix), sides, True)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.matrices import column_terms, magnitudes, row_terms, scaled
 from karush.solvers.residuals import bound_sides, largest, row_sides
 
 SWEEPS = 10
@@ -49,14 +50,6 @@ class Scaling:
         )
 
 
-def _column_norms(matrix: Array) -> Array:
-    return jnp.max(jnp.abs(matrix), axis=0, initial=0.0)
-
-
-def _row_norms(matrix: Array) -> Array:
-    return jnp.max(jnp.abs(matrix), axis=1, initial=0.0)
-
-
 def _damping(norms: Array) -> Array:
     """1/√norm, 1 where the norm is zero."""
     positive = norms > 0
@@ -65,16 +58,16 @@ def _damping(norms: Array) -> Array:
 
 def _factors(problem: QuadraticProgram) -> tuple[Array, Array, Array]:
     """D, E, F after a fixed number of sweeps over absolute values."""
-    A, G = jnp.abs(problem.equality_matrix), jnp.abs(problem.inequality_matrix)
-    P = None if problem.quadratic is None else jnp.abs(problem.quadratic)
+    A, G = magnitudes(problem.equality_matrix), magnitudes(problem.inequality_matrix)
+    P = None if problem.quadratic is None else magnitudes(problem.quadratic)
 
     def sweep(_: int, factors: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         D, E, F = factors
-        columns = jnp.maximum(D * _column_norms(E[:, None] * A), D * _column_norms(F[:, None] * G))
+        columns = D * jnp.maximum(column_terms(A, E), column_terms(G, F))
         if P is not None:
-            columns = jnp.maximum(columns, D * _column_norms(P * D[:, None]))
-        equalities = E * _row_norms(A * D)
-        inequalities = F * _row_norms(G * D)
+            columns = jnp.maximum(columns, D * column_terms(P, D))
+        equalities = E * row_terms(A, D)
+        inequalities = F * row_terms(G, D)
         return D * _damping(columns), E * _damping(equalities), F * _damping(inequalities)
 
     ones = (
@@ -108,12 +101,12 @@ def _scaled(problem: QuadraticProgram, factors: Scaling) -> QuadraticProgram:
     P = problem.quadratic
     return replace(
         problem,
-        quadratic=None if P is None else cost * (P * D[:, None] * D),
+        quadratic=None if P is None else scaled(P, cost * D, D),
         linear=cost * (problem.linear * D),
         constant=problem.constant * cost,
-        equality_matrix=problem.equality_matrix * E[:, None] * D,
+        equality_matrix=scaled(problem.equality_matrix, E, D),
         equality_rhs=problem.equality_rhs * E,
-        inequality_matrix=problem.inequality_matrix * F[:, None] * D,
+        inequality_matrix=scaled(problem.inequality_matrix, F, D),
         lower=_times(problem.lower, F),
         upper=_times(problem.upper, F),
         bound_lower=_times(problem.bound_lower, 1 / D),
@@ -133,6 +126,6 @@ def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
     D, E, F = D * length, E / length, F / length
     size = largest(jnp.abs(problem.linear * D))
     if problem.quadratic is not None:
-        size = jnp.maximum(size, jnp.mean(_column_norms(problem.quadratic * D[:, None] * D)))
+        size = jnp.maximum(size, jnp.mean(D * column_terms(problem.quadratic, D)))
     scaling = Scaling(D, E, F, 1 / _unit(size))
     return _scaled(problem, scaling), scaling

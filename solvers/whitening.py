@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.matrices import dense
 from karush.solvers.residuals import has_bounds
 
 
@@ -94,7 +95,7 @@ def _joined(parts: list[Array], like: Array) -> Array:
 
 def stack_of(problem: QuadraticProgram) -> Stack:
     """The stacked rows of a problem."""
-    return Stack(problem.equality_matrix, problem.inequality_matrix, has_bounds(problem))
+    return Stack(dense(problem.equality_matrix), dense(problem.inequality_matrix), has_bounds(problem))
 
 
 def _present(value: Array | None, mask: Array | None, absent: float, like: Array) -> Array:
@@ -138,9 +139,10 @@ def whiten(problem: QuadraticProgram, stack: Stack, tol: Array) -> Whitened:
     Where P is not positive definite, ``sound`` is False and the rest is of no use: it is made with the identity, so
     that it is finite. A row of zeros stays zero.
     """
-    P, q = problem.quadratic, problem.linear
-    if P is None:
+    q = problem.linear
+    if problem.quadratic is None:
         raise ValueError("the dual active-set method needs a positive definite quadratic term; this problem has none")
+    P = dense(problem.quadratic)
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
     # P and its transpose are equal, but LAPACK's order of storage is that of the transpose: no copy is made
     factor = lax.linalg.cholesky(P.T, symmetrize_input=False)

@@ -19,6 +19,7 @@ import jax
 from jax import Array
 
 from karush.solvers.forms.cones import ConeRows
+from karush.solvers.matrices import Matrix
 
 
 @jax.tree_util.register_dataclass
@@ -31,14 +32,17 @@ class QuadraticProgram:
     (m,) or None; ``bound_lower``, ``bound_upper`` (n,) or None. ``has_*`` are boolean masks of the same shape, True
     where the side is there, or None where every entry is there. Values under a False mask are finite and ignored:
     infinities never enter. A row with no side at all is free. ``cone_rows`` is None where no row lies in a cone.
+
+    Matrices are dense arrays or sparse ones (matrices.py); solvers that factorise densely take dense arrays alone. A
+    sparse P holds both triangles.
     """
 
-    quadratic: Array | None
+    quadratic: Matrix | None
     linear: Array
     constant: Array
-    equality_matrix: Array
+    equality_matrix: Matrix
     equality_rhs: Array
-    inequality_matrix: Array
+    inequality_matrix: Matrix
     lower: Array | None
     upper: Array | None
     bound_lower: Array | None
