@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import Matrix, dense
 from karush.solvers.residuals import Sides, bound_sides, has_bounds, row_sides
 
 
@@ -24,7 +24,7 @@ from karush.solvers.residuals import Sides, bound_sides, has_bounds, row_sides
 class Rows:
     """The k = m (+ n) rows: ``matrix`` G (m, n), ``bounded`` whether the identity block follows, sides (k,)."""
 
-    matrix: Array
+    matrix: Matrix
     sides: Sides
     bounded: bool = field(metadata={"static": True})
 
@@ -41,9 +41,9 @@ class Rows:
         return self.matrix.T @ v[:m] + v[m:]
 
     def gram(self, weight: Array) -> Array:
-        """Cᵀ diag(weight) C, (n, n)."""
-        m = self.matrix.shape[0]
-        product = (self.matrix * weight[:m, None]).T @ self.matrix
+        """Cᵀ diag(weight) C, (n, n), for a dense G."""
+        m, G = self.matrix.shape[0], dense(self.matrix)
+        product = (G * weight[:m, None]).T @ G
         return product + jnp.diag(weight[m:]) if self.bounded else product
 
     def point(self, x: Array, y: Array, v: Array) -> Point:
@@ -62,6 +62,6 @@ def rows_of(problem: QuadraticProgram) -> Rows:
     """The rows and bounds of a problem as one family."""
     rows = row_sides(problem)
     if not has_bounds(problem):
-        return Rows(dense(problem.inequality_matrix), rows, False)
+        return Rows(problem.inequality_matrix, rows, False)
     sides = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), rows, bound_sides(problem))
-    return Rows(dense(problem.inequality_matrix), sides, True)
+    return Rows(problem.inequality_matrix, sides, True)
