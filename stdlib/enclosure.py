@@ -228,6 +228,8 @@ ENCLOSURES: Mapping[str, Enclosure] = {
     "cumsum": lambda x: total(x, None),
     "trace": lambda x: total(x, None),
     "sum": lambda x: total(x, None),
+    "sum_largest": lambda x, k: total(x, None),
+    "sum_smallest": lambda x, k: total(x, None),
 }  # fmt: skip
 """Primitive -> an interval that holds every entry of its result, from intervals that hold those of its arguments."""
 

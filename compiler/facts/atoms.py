@@ -85,6 +85,8 @@ def _interval(atom: Atom, node: Apply, given: list[Fact], met: bool) -> Interval
     found = enclose(*intervals) if enclose is not None else FREE
     if atom.primitive == "sum":
         found = total(intervals[0], count_entries(node.arguments[0]))
+    if atom.primitive == "trace" and given[0].spectrum is not None:
+        found = found.intersect(total(given[0].spectrum, None))
     return atom.range.intersect(found) if met and atom.range != FREE else found
 
 

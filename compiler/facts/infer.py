@@ -161,7 +161,10 @@ class _Derivation:
         atom = self.library.atom(node.atom)
         if atom is None:
             return self._solved_for(node)
-        return atom_fact(self.facts, node, atom, base)
+        found = atom_fact(self.facts, node, atom, base)
+        if quadratic.reads_as_form(atom):
+            return quadratic.finer_form(self.facts, node, found, self.sameness)
+        return found
 
     def _solved_for(self, node: Expr) -> Fact:
         """A dual, an inner problem's solution, a derivative: nothing is known but what it depends on."""

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
-from karush.compiler.facts.fact import Fact, Facts, Reduced, text_of
+from karush.compiler.facts.fact import Fact, Facts, text_of
 from karush.compiler.facts.products import factored, product_degree, scaled, square, unknown
 from karush.compiler.facts.same import Sameness
 from karush.compiler.model import Apply, Expr, Named
+from karush.dsl import ast
 from karush.stdlib import enclosure
+from karush.stdlib.atom import Atom
 from karush.stdlib.lattice import NONNEGATIVE, NONPOSITIVE, Curvature, Interval
 
 _ONE = Interval.point(1.0)
@@ -60,8 +62,8 @@ def _quadratic(facts: Facts, found: Fact, node: Expr, form: QuadraticForm) -> Fa
     matrix = " @ ".join(text_of(m) for m in form.matrices)
     if spectrum is None or not (spectrum.is_nonnegative or spectrum.is_nonpositive):
         return unknown(found, f"`{matrix}` is not known to be psd" if matrix else None)
-    curvature, reduced = square(inner) if not form.matrices else (Curvature.CONVEX, Reduced(2, inner.reduced.classes))
-    if form.matrices and not inner.is_affine:
+    curvature, reduced = square(inner)
+    if form.matrices and not inner.is_affine and not _grows(facts, form):
         return unknown(found, f"`{text_of(form.vector)}` is not affine in the unknowns")
     if curvature is Curvature.UNKNOWN:
         return unknown(found, f"`{text_of(node)}` is neither convex nor concave by the rules")
@@ -75,6 +77,36 @@ def _quadratic(facts: Facts, found: Fact, node: Expr, form: QuadraticForm) -> Fa
         reduced=reduced,
         reason=f"{text_of(node)} is {curvature.value}{facts.because(dependence)}",
     )
+
+
+def _grows(facts: Facts, form: QuadraticForm) -> bool:
+    """Does the form grow with every entry of a nonnegative vector? No entry of P then has the other sign."""
+    intervals = [facts[matrix].interval for matrix in form.matrices]
+    return all(interval.is_nonnegative or interval.is_nonpositive for interval in intervals)
+
+
+def reads_as_form(atom: Atom) -> bool:
+    """Is the atom declared as ``x @ P @ x`` of its two arguments, as ``quad`` is?"""
+    match atom.value:
+        case ast.Binary("@", ast.Binary("@", ast.Name(id=left), ast.Name(id=matrix)), ast.Name(id=right)):
+            return left == right and (left, matrix) == tuple(param.name for param in atom.params)
+    return False
+
+
+def finer_form(facts: Facts, node: Apply, found: Fact, sameness: Sameness) -> Fact:
+    """What the form itself tells where the declaration tells nothing: of P ⪯ 0, of xᵀPx growing with a convex x."""
+    vector, matrix = node.arguments
+    spectrum = _product_spectrum(facts, sameness, (matrix,))
+    if spectrum is None or not facts[matrix].is_constant:
+        return found
+    sign = spectrum.is_nonnegative, spectrum.is_nonpositive
+    if any(sign):
+        found = replace(found, interval=found.interval.intersect(NONNEGATIVE if sign[0] else NONPOSITIVE))
+    if found.curvature is not Curvature.UNKNOWN:
+        return found
+    form = QuadraticForm(vector, spectrum, (matrix,))
+    told = _quadratic(facts, found, node, form)
+    return replace(told, reason=found.reason) if told.curvature is Curvature.UNKNOWN else told
 
 
 def _quadratic_forms(facts: Facts, sameness: Sameness, a: Expr, b: Expr) -> Iterator[QuadraticForm]:
