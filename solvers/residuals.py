@@ -7,6 +7,8 @@ With the Lagrangian of forms/quadratic.py the conditions are
     dual              z_i ≤ 0 where row i has no lower side, z_i ≥ 0 where it has no upper side; w alike
     complementarity   z_i > 0 only where (Gx)_i = lower_i, z_i < 0 only where (Gx)_i = upper_i; w alike
 
+and what cone_residuals.py says of rows in cones, whose Fᵀu is one more term of stationarity.
+
 A row's defect is divided by 1 + its largest single term (|A_ij x_j|, |b_i|, …). A multiplier that ought to be
 zero is measured by what stationarity would lose, in its scale, if it were set to zero; complementarity is the
 smaller of that and the row's slack in the primal scale. So residuals of size ε say that an exactly
@@ -17,12 +19,14 @@ row z = s = 1e-5 gives z·s = 1e-10 although x may be off by 1e-5.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from karush.solvers.cone_residuals import cone_defects, interior_defects
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import row_terms
 from karush.solvers.result import Residuals, Status
@@ -66,6 +70,11 @@ def has_bounds(problem: QuadraticProgram) -> bool:
     return problem.bound_lower is not None or problem.bound_upper is not None
 
 
+def cone_count(problem: QuadraticProgram) -> int:
+    """The number r of rows in cones: static."""
+    return 0 if problem.cone_rows is None else problem.cone_rows.offset.shape[0]
+
+
 def largest(values: Array) -> Array:
     """The largest entry of nonnegative values, 0 if there is none; NaN if one is NaN."""
     return jnp.max(values, initial=0.0)
@@ -90,16 +99,27 @@ def _rows(value: Array, scale: Array, multiplier: Array, loss: Array, sides: Sid
     return largest(primal), largest(dual), largest(gap)
 
 
-def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
+def _cones(problem: QuadraticProgram, x: Array, u: Array, dual_scale: Array, slack: Array | None) -> list[Array]:
+    """Worst primal, dual and complementarity defect of the rows in cones; zeros where there is none."""
+    if problem.cone_rows is None:
+        return [jnp.zeros_like(problem.constant)] * 3
+    if slack is None:
+        return list(cone_defects(problem.cone_rows, x, u, dual_scale))
+    return list(interior_defects(problem.cone_rows, x, u, dual_scale, slack))
+
+
+def kkt_residuals(problem: QuadraticProgram, point: Point, slack: Array | None = None) -> Residuals:
     """Relative residuals of the optimality conditions at a point; NaN or infinity in the point gives NaN.
 
     ``primal``: worst defect of the equalities, rows and bounds. ``dual``: worst of stationarity and of the
     multipliers that press on a side which is not there. ``gap``: worst complementarity defect. The
-    module's text says in which scales.
+    module's text says in which scales. A ``slack`` (r,) inside the cones, beside multipliers inside the dual ones,
+    spares the projections: see `interior_defects` for what the rows in cones are then measured by.
     """
     x, y, z = point.x, point.y, point.z
     A, G = problem.equality_matrix, problem.inequality_matrix
     w = jnp.zeros_like(x) if point.w is None else point.w
+    u = jnp.zeros(cone_count(problem), x.dtype) if point.u is None else point.u
 
     stationarity = problem.linear - A.T @ y - G.T @ z - w
     terms = jnp.maximum(jnp.abs(problem.linear), jnp.abs(w))
@@ -107,6 +127,9 @@ def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
     if problem.quadratic is not None:
         stationarity = stationarity + problem.quadratic @ x
         terms = jnp.maximum(terms, row_terms(problem.quadratic, x))
+    if problem.cone_rows is not None:
+        stationarity = stationarity - problem.cone_rows.matrix.T @ u
+        terms = jnp.maximum(terms, row_terms(problem.cone_rows.matrix.T, u))
     dual_scale = 1 + terms
     dual = largest(jnp.abs(stationarity) / dual_scale)
 
@@ -116,9 +139,15 @@ def kkt_residuals(problem: QuadraticProgram, point: Point) -> Residuals:
     loss = row_terms(G, 1 / dual_scale) * jnp.abs(z)
     rows = _rows(G @ x, row_terms(G, x), z, loss, row_sides(problem))
     bounds = _rows(x, jnp.abs(x), w, jnp.abs(w) / dual_scale, bound_sides(problem))
-    primal = jnp.maximum(primal, jnp.maximum(rows[0], bounds[0]))
-    dual = jnp.maximum(dual, jnp.maximum(rows[1], bounds[1]))
-    gap = jnp.maximum(rows[2], bounds[2])
+    cones = _cones(problem, x, u, dual_scale, slack)
+    primal, dual, gap = (
+        reduce(jnp.maximum, parts)
+        for parts in (
+            (primal, rows[0], bounds[0], cones[0]),
+            (dual, rows[1], bounds[1], cones[1]),
+            (rows[2], bounds[2], cones[2]),
+        )
+    )
     finite = jnp.isfinite(primal + dual + gap)
     return Residuals(*(jnp.where(finite, value, jnp.nan) for value in (primal, dual, gap)))
 
