@@ -67,10 +67,14 @@ class Fact:
 
 @dataclass(frozen=True, eq=False)
 class Facts(Mapping[Expr, Fact]):
-    """Side table: the fact of every expression of a model. Sets of params justify signs; hence the model."""
+    """Side table: the fact of every expression of a model. Sets of params justify signs; hence the model.
+
+    ``equivalents`` maps an expression to the other way of writing it that its curvature was read from.
+    """
 
     model: Model
     table: dict[Expr, Fact]
+    equivalents: dict[Expr, Expr] = field(default_factory=dict)
 
     def __getitem__(self, expr: Expr) -> Fact:
         return self.table[expr]

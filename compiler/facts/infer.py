@@ -13,7 +13,9 @@ from dataclasses import replace
 from karush.compiler.dependence import children, roots_of, walk
 from karush.compiler.facts import operators, powers, products, quadratic
 from karush.compiler.facts.atoms import atom_fact
-from karush.compiler.facts.fact import NOT_REDUCIBLE, Fact, Facts, Reduced
+from karush.compiler.facts.directions import Directions
+from karush.compiler.facts.equivalents import equivalent
+from karush.compiler.facts.fact import NOT_REDUCIBLE, Fact, Facts, Reduced, text_of
 from karush.compiler.facts.same import Sameness
 from karush.compiler.library import Library
 from karush.compiler.model import (
@@ -75,6 +77,7 @@ class _Derivation:
         self.table: dict[Expr, Fact] = {}
         self.facts = Facts(model, self.table)
         self.sameness = Sameness(self.is_symmetric)
+        self.directions = Directions(self.facts, library, self.sameness)
 
     def is_symmetric(self, expr: Expr) -> bool:
         """Is a matrix known to be its own transpose?"""
@@ -98,7 +101,8 @@ class _Derivation:
             case Named():
                 return replace(self.table[node.value], reason=None)
             case Apply():
-                return self._apply(node)
+                found = self._apply(node)
+                return found if found.curvature is not Curvature.UNKNOWN else self._in_another_way(node, found)
             case Subscript():
                 return operators.subscript(self.facts, node, self._base(node))
             case Comprehension():
@@ -165,6 +169,19 @@ class _Derivation:
         if quadratic.reads_as_form(atom):
             return quadratic.finer_form(self.facts, node, found, self.sameness)
         return found
+
+    def _in_another_way(self, node: Apply, found: Fact) -> Fact:
+        """The fact of a node without curvature, from an equivalent expression that has one."""
+        other = equivalent(self.facts, node, self.library, self.sameness)
+        if other is not None:
+            self.visit(other)
+        told = found if other is None else self.table[other]
+        if other is None or told.curvature is Curvature.UNKNOWN:
+            return self.directions.product(node, found) if node.atom == "multiply" else found
+        self.facts.equivalents[node] = other
+        interval = found.interval.intersect(told.interval)
+        reason = f"{text_of(node)} is {told.curvature.value}"
+        return replace(told, interval=interval, smoothness=found.smoothness, reason=reason)
 
     def _solved_for(self, node: Expr) -> Fact:
         """A dual, an inner problem's solution, a derivative: nothing is known but what it depends on."""

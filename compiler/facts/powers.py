@@ -60,8 +60,8 @@ def _power_curvature(left: Fact, exponent: Interval) -> Curvature:
     if p is not None and p > 0 and p % 2 == 0 and not left.interval.is_nonnegative:
         falls = Monotonicity.NONINCREASING if left.interval.is_nonpositive else Monotonicity.UNKNOWN
         return compose(Curvature.CONVEX, [(left.curvature, falls)])
-    positive = left.interval.is_nonnegative and (exponent.is_nonnegative or left.interval.is_positive)
-    if not positive and not (p is not None and p != int(p)):  # x^0.5 has the domain x >= 0 by itself
+    # x^0.5 has the domain x >= 0 by itself, and x^-1 of x >= 0 the domain x > 0
+    if not left.interval.is_nonnegative and not (p is not None and p != int(p)):
         return Curvature.UNKNOWN
     if exponent.lower >= 1:
         if not left.interval.is_nonnegative and not left.curvature.is_affine:

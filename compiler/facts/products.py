@@ -149,7 +149,7 @@ def divide(facts: Facts, node: Apply, base: Fact) -> Fact:
             return replace(found, spectrum=spectrum)
         return scaled(facts, found, b, factor, a)
     found = replace(base, interval=interval, degree=None)
-    if not left.is_constant or not right.interval.is_positive:
+    if not left.is_constant or not right.interval.is_nonnegative:  # c / y has the domain y > 0 of y >= 0 by itself
         said = f"`{text_of(node)}` divides by `{text_of(b)}`, which depends on unknowns"
         return unknown(found, said)
     reciprocal = compose(Curvature.CONVEX, [(right.curvature, Monotonicity.NONINCREASING)])

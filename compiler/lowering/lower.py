@@ -1,6 +1,6 @@
 """Lowering: a typed model with its facts to a compiled one, by way of a reduced model and its template.
 
-Model ──extract_calls──▶ no models within ──reduce_sets──▶ rows
+Model ──extract_calls──▶ no models within ──in_other_ways──▶ graph forms at hand ──reduce_sets──▶ rows
       ──replace_graph_atoms──▶ affine rows, quadratic objective ──Template──▶ Compiled
 """
 
@@ -25,6 +25,7 @@ from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step
 from karush.compiler.model import Model
 from karush.compiler.reductions.calls import Extraction, Solve, extract_calls
+from karush.compiler.reductions.equivalents import in_other_ways
 from karush.compiler.reductions.graph_form import replace_graph_atoms
 from karush.compiler.reductions.sets import reduce_sets
 from karush.solvers.protocol import Settings
@@ -48,7 +49,9 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
     bounding = bounding_params(extraction.model)
     form, strongly_convex = None, None
     if part.classification.problem_class != "FUNCTION":
-        reduced = replace_graph_atoms(written, part.classification.graph_atoms, part.library, dependence)
+        part = _in_other_ways(part)
+        rows = reduce_sets(part.model)
+        reduced = replace_graph_atoms(rows, part.classification.graph_atoms, part.library, dependence)
         known = frozenset(expr for expr, fact in part.facts.items() if fact.is_affine)
         form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__)
         strongly_convex = is_strongly_convex(reduced.model, part.facts, dependence)
@@ -58,7 +61,16 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
 
 def _known_again(extraction: Extraction, library: Library) -> Part:
     """The facts and the class of a model whose calls were taken out: the same, about the nodes that are there now."""
-    model = replace(extraction.model, params={**extraction.model.params, **extraction.solved})
+    return _known(replace(extraction.model, params={**extraction.model.params, **extraction.solved}), library)
+
+
+def _in_other_ways(part: Part) -> Part:
+    """The model with graph forms where it was written without; see facts/equivalents.py."""
+    model = in_other_ways(part.model, part.facts)
+    return part if model is part.model else _known(model, part.library)
+
+
+def _known(model: Model, library: Library) -> Part:
     facts = derive_facts(model, library)
     return Part(model, facts, classify(model, facts, library), library)
 
