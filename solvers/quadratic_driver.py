@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers import dual_active_set, interior_point
+from karush.solvers import dual_active_set, interior_point, pdhg
 from karush.solvers.active_set_downdate import without
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.branching import at_most_once
@@ -97,6 +97,11 @@ def _interior_point(problem: QuadraticProgram, settings: Settings, warm: Point |
     return interior_point.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
 
 
+def _hybrid_gradients(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
+    limit = pdhg.MAX_ITERATIONS if settings.max_iterations is None else settings.max_iterations
+    return pdhg.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
+
+
 def _has_known_sizes(facts: Facts) -> bool:
     return all(isinstance(k, int) for k in (facts.variables, facts.equalities, facts.inequalities, facts.bounds))
 
@@ -113,7 +118,8 @@ def _not_for_active_set(facts: Facts) -> str | None:
 
 ACTIVE_SET = Solver("active_set", "dual active set (Goldfarb, Idnani)", _not_for_active_set, _active_set)
 INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _interior_point)
-SOLVERS = (ACTIVE_SET, INTERIOR_POINT)
+HYBRID_GRADIENTS = Solver("pdhg", "restarted primal-dual hybrid gradients", lambda _: None, _hybrid_gradients)
+SOLVERS = (ACTIVE_SET, INTERIOR_POINT, HYBRID_GRADIENTS)
 NAMES = ("auto", *(solver.name for solver in SOLVERS))
 
 
