@@ -48,8 +48,9 @@ def gradient(problem: QuadraticProgram, point: Point) -> Array:
     value = problem.linear - problem.equality_matrix.T @ point.y - problem.inequality_matrix.T @ point.z
     if problem.quadratic is not None:
         value = value + problem.quadratic @ point.x
-    cones = problem.cone_rows
-    return value if cones is None else value - cones.matrix.T @ point.u
+    if problem.cone_rows is None or point.u is None:
+        return value
+    return value - problem.cone_rows.matrix.T @ point.u
 
 
 def apply(problem: QuadraticProgram, x: Array) -> tuple[Array, Array, Array | None]:
@@ -66,7 +67,7 @@ def norms(problem: QuadraticProgram) -> Norms:
     def normal(x: Array) -> Array:
         y, z, u = apply(problem, x)
         value = problem.equality_matrix.T @ y + problem.inequality_matrix.T @ z
-        return value if problem.cone_rows is None else value + problem.cone_rows.matrix.T @ u
+        return value if problem.cone_rows is None or u is None else value + problem.cone_rows.matrix.T @ u
 
     def quadratic(x: Array) -> Array:
         return jnp.zeros_like(x) if problem.quadratic is None else problem.quadratic @ x

@@ -27,7 +27,7 @@ def sparse(matrix: np.ndarray) -> BCOO:
 
 
 def transport(quadratic: bool = False) -> QuadraticProgram:
-    """Ship from 4 places to 5 at least cost: x ≥ 0 flat, row sums at most the supply, column sums at least the demand."""
+    """Ship from 4 places to 5 at least cost, x ≥ 0 flat: row sums ≤ the supply, column sums ≥ the demand."""
     rng = np.random.default_rng(5)
     cost = rng.uniform(1, 4, size=20)
     supply, demand = np.array([5.0, 6, 7, 4]), np.array([3.0, 2, 6, 5, 4])
