@@ -196,3 +196,26 @@ def grow(random: np.random.Generator, shape: str, depth: int) -> tuple[str, Any]
     production = PRODUCTIONS[shape][random.integers(len(PRODUCTIONS[shape]))]
     parts = [grow(random, argument, depth - 1) for argument in production.arguments]
     return production.text.format(*(text for text, _ in parts)), production.build(*(e for _, e in parts))
+
+
+BEYOND = [
+    Production((VECTOR,), "sqrt(sumsq({0}) + 1)", lambda e: cp.sqrt(cp.sum_squares(e) + 1)),
+    Production((SCALAR, SCALAR), "sqrt(({0})^2 + a * ({1})^2)", lambda e, f: cp.sqrt(e**2 + PARAMETERS["a"] * f**2)),
+    Production((SCALAR, SCALAR), "({0})^2 / ({1})", lambda e, f: e**2 / f),
+    Production((VECTOR, SCALAR), "sumsq({0}) / ({1})", lambda e, f: cp.sum_squares(e) / f),
+    Production((SCALAR, SCALAR), "log(exp({0}) + a * exp({1}))",
+               lambda e, f: cp.log(cp.exp(e) + PARAMETERS["a"] * cp.exp(f))),
+    Production((VECTOR,), "log(sum(exp({0})))", lambda e: cp.log(cp.sum(cp.exp(e)))),
+    Production((SCALAR,), "({0}) * log({0})", lambda e: e * cp.log(e)),
+    Production((SCALAR, SCALAR), "({0}) * log(({0}) / ({1}))", lambda e, f: e * cp.log(e / f)),
+    Production((SCALAR, SCALAR), "sqrt(({0}) * ({1}))", lambda e, f: cp.sqrt(e * f)),
+    Production((SCALAR,), "({0}) * ({0})", lambda e: e * e),
+    Production((SCALAR,), "({0}) * exp({0})", lambda e: e * cp.exp(e)),
+    Production((SCALAR, SCALAR), "({0}) * ({1})", lambda e, f: e * f),
+    Production((SCALAR, SCALAR), "exp({0}) * exp({1})", lambda e, f: cp.exp(e) * cp.exp(f)),
+    Production((SCALAR,), "({0}) * softplus(2 * ({0}) + 1)", lambda e: e * cp.logistic(2 * e + 1)),
+    Production((SCALAR,), "1 / ({0})", lambda e: 1 / e),
+    Production((VECTOR,), "({0}) @ ({0})", lambda e: e @ e),
+    Production((VECTOR,), "({0}) @ P @ ({0})", lambda e: e @ PARAMETERS["P"] @ e),
+]  # fmt: skip
+"""What CVXPY builds and computes and has no rule for."""

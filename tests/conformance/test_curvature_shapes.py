@@ -15,7 +15,7 @@ from karush.compiler.analyse import Analysis, analyse_text
 from karush.compiler.facts.fact import Fact
 from karush.dsl.diagnostics import Diagnostic
 from karush.stdlib.lattice import Curvature
-from tests.conformance.random_expressions import DECLARATIONS, MATRIX, SCALAR, VARIABLES, VECTOR, grow
+from tests.conformance.random_expressions import BEYOND, DECLARATIONS, MATRIX, SCALAR, VARIABLES, VECTOR, grow
 
 SHAPES = (SCALAR, VECTOR, MATRIX)
 RELATIONS = {"<=": lambda e, f: e <= f, ">=": lambda e, f: e >= f, "==": lambda e, f: e == f}
@@ -96,6 +96,18 @@ def test_expressions(seed: int) -> None:
         assert fact.interval.is_nonpositive or not expression.is_nonpos(), (text, fact.interval)
         if fact.curvature is not Curvature.UNKNOWN and not (expression.is_convex() or expression.is_concave()):
             assert not breaks(random, expression, fact.curvature), text
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_beyond_the_ruleset(seed: int) -> None:
+    """Verdicts that CVXPY has no rule for hold at sampled chords."""
+    random = np.random.default_rng(3000 + seed)
+    for production in BEYOND:
+        parts = [grown(random, shape, random.integers(3)) for shape in production.arguments]
+        text = production.text.format(*(text for text, _ in parts))
+        fact = fact_of(text)
+        if fact.curvature is not Curvature.UNKNOWN:
+            assert not breaks(random, production.build(*(e for _, e in parts)), fact.curvature), text
 
 
 def accepted(diagnostics: tuple[Diagnostic, ...]) -> bool:
