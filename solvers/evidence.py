@@ -31,6 +31,8 @@ from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
 from karush.solvers.linearisation import Linearisation
+from karush.solvers.matrices import dense
+from karush.solvers.sparse_factor import has_sparse_matrix, row_rank
 
 INVERSE_ITERATIONS = 4
 
@@ -106,13 +108,15 @@ def _projector_rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
     q = problem.linear
     free = jnp.ones_like(q) if lin.active_w is None else 1 - lin.active_w
     fixed = jnp.sum(1 - free)
+    if has_sparse_matrix(problem):
+        return row_rank(problem, lin.active_z, free) + fixed
 
     def unit(rows: Array) -> Array:
         norm = jnp.sqrt(jnp.sum(rows**2, axis=1, keepdims=True))
         return rows / jnp.where(norm > 0, norm, 1)
 
-    A = unit(problem.equality_matrix * free)
-    G = unit(lin.active_z[:, None] * problem.inequality_matrix * free)
+    A = unit(dense(problem.equality_matrix) * free)
+    G = unit(lin.active_z[:, None] * dense(problem.inequality_matrix) * free)
     epsilon = float(jnp.finfo(q.dtype).eps) ** 0.7
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
     lower = lax.linalg.cholesky(A.T @ A + G.T @ G + epsilon * identity, symmetrize_input=False)

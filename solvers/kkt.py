@@ -24,7 +24,8 @@ quasidefinite matrix, and ν is eliminated:
 
 One Cholesky of the size of x, whatever the number of rows; P may be singular or absent and C rank-deficient.
 In double precision δ = ε^½ ≈ 1e-8 and ρ = ε^-⅜ ≈ 7e5, so that the rounding ε ρ of forming H stays below δ.
-What the regularisation changed, refinement.py takes back.
+What the regularisation changed, refinement.py takes back. Where a matrix is sparse the quasidefinite matrix itself is
+factorised, with δ for 1/ρ (sparse_factor.py).
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import column_terms, dense, row_terms
 from karush.solvers.refinement import STEPS, refine
+from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
 
 
 @jax.tree_util.register_dataclass
@@ -45,11 +47,11 @@ from karush.solvers.refinement import STEPS, refine
 class KktFactor:
     """The factorisation H = LLᵀ and what belongs to it.
 
-    ``inverse`` L⁻¹ (n, n); ``column`` D (n,); ``equality`` (p,) and ``row`` (m,) the two parts of E;
-    ``active_z`` (m,) and ``active_w`` (n,), or None, the masks as floats.
+    ``inverse`` L⁻¹ (n, n), or None where a matrix is sparse (sparse_factor.py); ``column`` D (n,); ``equality`` (p,)
+    and ``row`` (m,) the two parts of E; ``active_z`` (m,) and ``active_w`` (n,), or None, the masks as floats.
     """
 
-    inverse: Array
+    inverse: Array | None
     column: Array
     equality: Array
     row: Array
@@ -91,18 +93,17 @@ def _inverse_or_one(norm: Array) -> Array:
 
 def scaling(problem: QuadraticProgram, active_z: Array, free: Array, passes: int) -> tuple[Array, Array, Array]:
     """Scales (D, E_equality, E_row): the largest entry in each row of [[P, Cᵀ], [C, 0]] is near 1 (Ruiz)."""
-    A, G = jnp.abs(dense(problem.equality_matrix)), jnp.abs(dense(problem.inequality_matrix)) * active_z[:, None]
-    P = None if problem.quadratic is None else jnp.abs(dense(problem.quadratic))
+    A, G, P = problem.equality_matrix, problem.inequality_matrix, problem.quadratic
     column = free
     equality, row = jnp.ones_like(problem.equality_rhs), jnp.ones_like(active_z)
     for _ in range(passes):
-        A_scaled, G_scaled = equality[:, None] * A * column, row[:, None] * G * column
-        norm = jnp.maximum(A_scaled.max(axis=0, initial=0.0), G_scaled.max(axis=0, initial=0.0))
+        norm = jnp.maximum(column_terms(A, equality), column_terms(G, active_z * row))
         if P is not None:
-            norm = jnp.maximum(norm, (column[:, None] * P * column).max(axis=1, initial=0.0))
-        equality = equality * jnp.sqrt(_inverse_or_one(A_scaled.max(axis=1, initial=0.0)))
-        row = row * jnp.sqrt(_inverse_or_one(G_scaled.max(axis=1, initial=0.0)))
-        column = column * jnp.sqrt(_inverse_or_one(norm))
+            norm = jnp.maximum(norm, column_terms(P, column))
+        shrunk = jnp.sqrt(_inverse_or_one(column * norm))
+        equality = equality * jnp.sqrt(_inverse_or_one(equality * row_terms(A, column)))
+        row = row * jnp.sqrt(_inverse_or_one(active_z * row * row_terms(G, column)))
+        column = column * shrunk
     return column, equality, row
 
 
@@ -123,12 +124,14 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -
     active_w = None if active_w is None else active_w.astype(q.dtype)
     free = jnp.ones_like(q) if active_w is None else 1 - active_w
     column, equality, row = scaling(problem, active_z, free, passes=3)
+    if has_sparse_matrix(problem):
+        return KktFactor(None, column, equality, row, active_z, active_w)
     delta, rho = _penalty(q.dtype)
-    A = equality[:, None] * problem.equality_matrix * column
-    G = (active_z * row)[:, None] * problem.inequality_matrix * column
+    A = equality[:, None] * dense(problem.equality_matrix) * column
+    G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
     H = rho * (A.T @ A + G.T @ G)
     if problem.quadratic is not None:
-        H = H + column[:, None] * problem.quadratic * column
+        H = H + column[:, None] * dense(problem.quadratic) * column
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
     H = H + identity * jnp.where(free > 0, delta, 1)
     lower = lax.linalg.cholesky(0.5 * (H + H.T), symmetrize_input=False)
@@ -140,6 +143,8 @@ def _free_solve(
     problem: QuadraticProgram, kkt: KktFactor, r_x: Array, r_y: Array, r_z: Array
 ) -> tuple[Array, Array, Array]:
     """The regularised solve in the free variables: (x, ν, μ) with x = 0 at fixed ones, inactive μ = −r_z."""
+    if kkt.inverse is None:
+        return regularised_solve(problem, (kkt.column, kkt.equality, kkt.row), kkt.active_z, (r_x, r_y, r_z))
     A, G = problem.equality_matrix, problem.inequality_matrix
     _, rho = _penalty(r_x.dtype)
     r_y, r_rows = kkt.equality * r_y, kkt.row * kkt.active_z * r_z
@@ -173,7 +178,7 @@ def weights(kkt: KktFactor) -> Array:
 def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -> KktFactor:
     """A factor of the right shapes that solves nothing: all scales 1, ``inverse`` zero."""
     ones = jnp.ones_like(problem.linear)
-    inverse = jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)
+    inverse = None if has_sparse_matrix(problem) else jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)
     equality, row = jnp.ones_like(problem.equality_rhs), jnp.ones_like(active_z)
     return KktFactor(inverse, ones, equality, row, active_z, active_w)
 

@@ -47,7 +47,8 @@ class Facts:
     """What is known of a quadratic program before it is solved: sizes, P's presence and definiteness.
 
     ``variables`` n, ``equalities`` p, ``inequalities`` m and ``bounds`` (n or 0) may be symbolic dimensions of an
-    export. ``strongly_convex`` is None where it is not known.
+    export. ``strongly_convex`` is None where it is not known. ``nonzeros`` counts the stored entries of P, A, G and F
+    where one of them is sparse, None where all are dense. ``platform`` is that of the device: cpu, gpu, …
     """
 
     variables: Any
@@ -56,6 +57,14 @@ class Facts:
     bounds: Any
     has_quadratic: bool
     strongly_convex: bool | None
+    nonzeros: int | None = None
+    has_cones: bool = False
+    platform: str = "cpu"
+
+    @property
+    def has_known_sizes(self) -> bool:
+        """Whether all sizes are numbers."""
+        return all(isinstance(k, int) for k in (self.variables, self.equalities, self.inequalities, self.bounds))
 
 
 class Factorisation(Protocol):
@@ -101,10 +110,13 @@ class Factorisation(Protocol):
 class Solver:
     """A solver: ``refuses`` gives the reason why it does not take a problem, None if it does.
 
-    ``solve(problem, settings, warm)`` returns a `Solution` whose ``factor`` is a `Factorisation` or None.
+    ``solve(problem, settings, warm)`` returns a `Solution` whose ``factor`` is a `Factorisation` or None. Matrices
+    reach it dense unless ``takes_sparse``. ``on_host`` says that it leaves XLA, so that it cannot be exported.
     """
 
     name: str
     summary: str
     refuses: Callable[[Facts], str | None]
     solve: Callable[[QuadraticProgram, Settings, Point | None], Solution]
+    takes_sparse: bool = False
+    on_host: bool = False

@@ -4,6 +4,7 @@
     P known to be positive definite, small            dual active set
     P of unknown definiteness, small                  dual active set, and the interior point in the lanes it leaves
     anything larger, P known to be singular           interior point
+    large and sparse, on the CPU                      host solvers where installed (host/choosing.py)
 
 The third line is one program: the interior point stands in a loop that does not run while every lane of a batch was
 settled by the active set, and a lane keeps whichever answer is the better by its KKT residuals.
@@ -12,21 +13,27 @@ settled by the active set, and a lane keeps whichever answer is the better by it
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.experimental.sparse import BCOO
 
 from karush.solvers import dual_active_set, interior_point, pdhg
 from karush.solvers.active_set_downdate import without
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.branching import at_most_once
+from karush.solvers.facts import facts_of
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.host import adapter
+from karush.solvers.host.choosing import host_choice
+from karush.solvers.host.registry import HOST_SOLVERS, HostSolver
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.implicit import solve_differentiable as differentiate
 from karush.solvers.protocol import Factorisation, Facts, Settings, Solver
-from karush.solvers.residuals import has_bounds, worst
+from karush.solvers.residuals import worst
 from karush.solvers.result import Solution, Status
 
 # Up to these sizes exchanging rows one at a time is the faster way (measured, one problem and batches, on a CPU).
@@ -75,13 +82,6 @@ class Guarded:
         return self.inner.solve(rhs_x, rhs_y, rhs_z, rhs_w)
 
 
-def facts_of(problem: QuadraticProgram, strongly_convex: bool | None = None) -> Facts:
-    """What the arrays' shapes say, and what the caller knows of P."""
-    m, n = problem.inequality_matrix.shape
-    bounds = n if has_bounds(problem) else 0
-    return Facts(n, problem.equality_rhs.shape[0], m, bounds, problem.quadratic is not None, strongly_convex)
-
-
 def _active_set(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
     del warm  # the dual method starts from the unconstrained minimiser, whatever is given
     facts = facts_of(problem)
@@ -102,24 +102,31 @@ def _hybrid_gradients(problem: QuadraticProgram, settings: Settings, warm: Point
     return pdhg.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
 
 
-def _has_known_sizes(facts: Facts) -> bool:
-    return all(isinstance(k, int) for k in (facts.variables, facts.equalities, facts.inequalities, facts.bounds))
-
-
 def _not_for_active_set(facts: Facts) -> str | None:
     if not facts.has_quadratic:
         return "the dual active-set method needs a quadratic term, and a linear program has none"
     if facts.strongly_convex is False:
         return "the dual active-set method needs a positive definite quadratic term"
-    if not _has_known_sizes(facts):
+    if not facts.has_known_sizes:
         return "the dual active-set method needs sizes that are known when it is compiled"
     return None
 
 
 ACTIVE_SET = Solver("active_set", "dual active set (Goldfarb, Idnani)", _not_for_active_set, _active_set)
 INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _interior_point)
-HYBRID_GRADIENTS = Solver("pdhg", "restarted primal-dual hybrid gradients", lambda _: None, _hybrid_gradients)
-SOLVERS = (ACTIVE_SET, INTERIOR_POINT, HYBRID_GRADIENTS)
+HYBRID_GRADIENTS = Solver(
+    "pdhg", "restarted primal-dual hybrid gradients", lambda _: None, _hybrid_gradients, takes_sparse=True
+)
+
+
+def _on_host(host: HostSolver) -> Solver:
+    """A host solver as one of the solvers."""
+    return Solver(
+        host.name, host.summary, host.refuses, partial(adapter.solve, (host.name,)), takes_sparse=True, on_host=True
+    )
+
+
+SOLVERS = (ACTIVE_SET, INTERIOR_POINT, HYBRID_GRADIENTS, *map(_on_host, HOST_SOLVERS))
 NAMES = ("auto", *(solver.name for solver in SOLVERS))
 
 
@@ -127,13 +134,20 @@ NAMES = ("auto", *(solver.name for solver in SOLVERS))
 class Choice:
     """A solver's name, why it was taken, and whether the interior point stands behind it (``fallback``).
 
-    ``strongly_convex`` is True where P is known to be positive definite: then x is unique, which is used.
+    ``strongly_convex`` is True where P is known to be positive definite: then x is unique, which is used. ``then``
+    names the host solvers that are asked where the first one's answer does not verify.
     """
 
     name: str
     reason: str
     fallback: bool = False
     strongly_convex: bool = False
+    then: tuple[str, ...] = ()
+
+    @property
+    def solver(self) -> Solver:
+        """The record of the solver."""
+        return next(solver for solver in SOLVERS if solver.name == self.name)
 
 
 def refusal(name: str, facts: Facts) -> str | None:
@@ -153,17 +167,26 @@ def _is_small(facts: Facts) -> bool:
 
 def choose(facts: Facts, name: str = "auto") -> Choice:
     """The solver for a problem of such facts. Raises ValueError where the named one refuses it (see `refusal`)."""
-    reason = refusal(name, facts)
-    if reason is not None:
-        raise ValueError(reason)
+    refused = refusal(name, facts)
+    if refused is not None:
+        raise ValueError(refused)
     known = facts.strongly_convex is True
     if name != "auto":
         return Choice(name, "asked for", strongly_convex=known)
+    names, reason = host_choice(facts)
+    if names:
+        return Choice(names[0], reason, strongly_convex=known, then=names[1:])
+    choice = _embedded(facts, known)
+    return replace(choice, reason=choice.reason + reason)
+
+
+def _embedded(facts: Facts, known: bool) -> Choice:
+    """The choice among the solvers that stay within XLA; ``known`` says that P is positive definite."""
     if not facts.has_quadratic:
         return Choice(INTERIOR_POINT.name, "a linear program")
     if facts.strongly_convex is False:
         return Choice(INTERIOR_POINT.name, "the quadratic term is singular")
-    if not _has_known_sizes(facts):
+    if not facts.has_known_sizes:
         return Choice(INTERIOR_POINT.name, "sizes are not known when it is compiled", strongly_convex=known)
     if not _is_small(facts):
         return Choice(INTERIOR_POINT.name, "larger than the active set is made for", strongly_convex=known)
@@ -197,6 +220,15 @@ def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | 
     return replace(end, factor=guarded)
 
 
+def taken(problem: QuadraticProgram, choice: Choice) -> QuadraticProgram:
+    """The problem as the chosen solver takes it: with dense matrices unless it takes sparse ones."""
+    if choice.solver.takes_sparse:
+        return problem
+    return jax.tree.map(
+        lambda leaf: leaf.todense() if isinstance(leaf, BCOO) else leaf, problem, is_leaf=lambda x: isinstance(x, BCOO)
+    )
+
+
 @dataclass(frozen=True)
 class Method:
     """The hashable function (problem, warm) ↦ Solution of some settings and a choice."""
@@ -215,14 +247,16 @@ class Method:
 
     def __call__(self, problem: QuadraticProgram, warm: Point | None) -> Solution:
         """Solve one problem."""
+        problem = taken(problem, self.choice)
         if self.choice.fallback:
             return _with_fallback(problem, self.settings, warm)
-        solver = next(solver for solver in SOLVERS if solver.name == self.choice.name)
-        return solver.solve(problem, self.settings, warm)
+        if self.choice.then:
+            return adapter.solve((self.choice.name, *self.choice.then), problem, self.settings, warm)
+        return self.choice.solver.solve(problem, self.settings, warm)
 
 
 def solve(
     problem: QuadraticProgram, settings: Settings, choice: Choice, warm: Point | None = None
 ) -> DifferentiableSolution:
     """Solve one problem, differentiably in its data; the statuses are those of the solver. See implicit.py."""
-    return differentiate(Method(settings, choice), problem, warm)
+    return differentiate(Method(settings, choice), taken(problem, choice), warm)

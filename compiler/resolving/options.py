@@ -32,6 +32,10 @@ SOLVERS: Mapping[str, Family] = {
         (*COMMON, "mu_final"), ("LP", "QP", "SOCP", "SDP", "EXP", *SMOOTH, "COMPLEMENTARITY"), available=True
     ),
     "active_set": Family(COMMON, ("QP",), available=True),
+    "clarabel": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP"), available=True),
+    "highs": Family(COMMON, ("LP", "QP"), available=True),
+    "osqp": Family(COMMON, ("LP", "QP"), available=True),
+    "scs": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP"), available=True),
     "pdhg": Family((*COMMON, "restart"), ("LP", "QP", "SOCP", "SADDLE")),
     "proximal_gradient": Family((*COMMON, "accelerate"), ("LP", "QP", "SOCP", "EXP", "NLP", "NLS")),
     "mirror_descent": Family(COMMON, ("LP", "QP", "EXP", "NLP", "SADDLE")),

@@ -1,0 +1,1 @@
+"""Solvers that run on the host, outside XLA: for large sparse work on the CPU."""

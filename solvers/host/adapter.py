@@ -1,0 +1,155 @@
+"""Host solvers as solvers like the others: called from XLA, verified, refined, and asked again where that fails.
+
+The host solvers of a list are asked one after the other until an answer verifies on the problem as it was given: a
+point by its relative KKT residuals (residuals.py) after a refinement on the active rows (polish.py, with a sparse
+factorisation where the matrices are sparse), a certificate by certificates.py. What none of them settles is the best
+point that was seen. Their own claims decide what is verified, never what is reported.
+
+A call leaves XLA by `jax.pure_callback`, one lane of a batch after the other.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from karush.solvers import certificates
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.polish import Polished, guess, polish
+from karush.solvers.protocol import Settings
+from karush.solvers.residuals import classify, has_bounds, kkt_residuals, objective, worst
+from karush.solvers.result import Solution, Status
+from karush.solvers.rows import rows_of
+from karush.solvers.scaling import Scaling, equilibrate
+
+# Host solvers are asked for no more than they can give; the refinement does the rest.
+_ASKED = 1e-9
+
+# A point that is this much better than it must be is not refined: nothing would be seen of it.
+_REFINED = 1e-3
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _State:
+    """``attempt`` counts the solvers asked; ``settled`` whether an answer verified; ``status`` of what is best."""
+
+    attempt: Array
+    settled: Array
+    status: Array
+    best: Polished
+    certificate: Point
+    iterations: Array
+
+
+def _on_host(*arguments: Any) -> Any:
+    """What needs SciPy is imported by the first call."""
+    return importlib.import_module("karush.solvers.host.answers").answer(*arguments)
+
+
+def _ask(
+    names: tuple[str, ...], settings: Settings, problem: QuadraticProgram, attempt: Array, wanted: Array
+) -> tuple[Array, Array, Point]:
+    """(claim, iterations, point or certificate) of the solver that is next."""
+    dtype = problem.linear.dtype
+    like = _blank(problem)
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
+    number = jax.ShapeDtypeStruct((), jnp.int32)
+    call = partial(_on_host, names, max(settings.tolerance(dtype), _ASKED), settings.max_iterations)
+    found: tuple[Array, Array, Point] = jax.pure_callback(
+        call, (number, number, shapes), problem, attempt, wanted, vmap_method="sequential"
+    )
+    return found
+
+
+def _blank(problem: QuadraticProgram) -> Point:
+    """A point of zeros."""
+    zeros = jnp.zeros_like(problem.linear)
+    rows = jnp.zeros(problem.inequality_matrix.shape[:1], zeros.dtype)
+    cones = None if problem.cone_rows is None else jnp.zeros_like(problem.cone_rows.offset)
+    return Point(zeros, jnp.zeros_like(problem.equality_rhs), rows, zeros if has_bounds(problem) else None, cones)
+
+
+def _refined(problem: QuadraticProgram, scaling: Scaling, point: Point, wanted: Array, tol: Array) -> Polished:
+    """The point, refined on its active rows where it is wanted and not good enough as it is."""
+    rows = rows_of(problem)
+    labels = guess(rows, scaling.scale(point))
+    residuals = kkt_residuals(problem, point)
+    if problem.cone_rows is not None:  # its rows are curved: the conditions are not one linear system
+        return Polished(point, residuals, labels)
+    return polish(problem, point, labels, wanted & ~(worst(residuals) <= _REFINED * tol), 0.1 * _REFINED * tol)
+
+
+def _proof(problem: QuadraticProgram, claim: Array, given: Point) -> tuple[Array, Point]:
+    """(defect, certificate) of a claim that there is no solution; an infinite defect where there is no such claim."""
+    multipliers, ray = certificates.normalised_farkas(problem, given), certificates.normalised_ray(problem, given)
+    empty = certificates.infeasibility_defect(problem, multipliers)
+    endless = certificates.unboundedness_defect(problem, ray)
+    is_empty = claim == Status.INFEASIBLE
+    defect = jnp.where(is_empty, empty, jnp.where(claim == Status.UNBOUNDED, endless, jnp.inf))
+    return defect, jax.tree.map(partial(jnp.where, is_empty), multipliers, ray)
+
+
+def _chosen(take: Array, first: Any, second: Any) -> Any:
+    return jax.tree.map(partial(jnp.where, take), first, second)
+
+
+def solve(names: tuple[str, ...], problem: QuadraticProgram, settings: Settings, warm: Point | None = None) -> Solution:
+    """Solve one problem by the host solvers of these names; see `Solution` and the module's text.
+
+    From ``warm`` a refinement is tried first; where it ends within the tolerance nobody is asked. Statuses are those
+    of interior_point.py; ``iterations`` are the host solvers' own, added up.
+    """
+    tol = jnp.asarray(settings.tolerance(problem.linear.dtype), problem.linear.dtype)
+    _, scaling = equilibrate(problem)
+    blank = _blank(problem)
+    sound = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(problem)]))
+    crossed = sound & (certificates.crossing(problem) > tol)
+    if warm is None:
+        first = Polished(blank, kkt_residuals(problem, blank), jnp.zeros(_count(problem), jnp.int32))
+    else:
+        first = _refined(problem, scaling, _completed(problem, warm), sound & ~crossed, tol)
+    known = (jnp.asarray(False) if warm is None else worst(first.residuals) <= tol) & sound
+
+    def unfinished(state: _State) -> Array:
+        return ~state.settled & (state.attempt < len(names))
+
+    def once(state: _State) -> _State:
+        wanted = unfinished(state)
+        claim, count, given = _ask(names, settings, problem, state.attempt, wanted)
+        defect, proof = _proof(problem, claim, given)
+        proved = defect <= tol
+        refined = _refined(problem, scaling, given, wanted & (claim != Status.INFEASIBLE) & ~proved, tol)
+        better = ~(worst(refined.residuals) >= worst(state.best.residuals))
+        best = _chosen(better & ~proved, refined, state.best)
+        status = jnp.where(proved, claim, classify(best.residuals, tol)).astype(jnp.int32)
+        settled = proved | (status == Status.SOLVED)
+        certificate = _chosen(proved, proof, state.certificate)
+        return _State(state.attempt + 1, settled, status, best, certificate, state.iterations + count)
+
+    status = jnp.where(sound, jnp.where(crossed, Status.INFEASIBLE, classify(first.residuals, tol)), Status.FAILED)
+    certificate = _chosen(crossed, certificates.crossing_certificate(problem), blank)
+    zero = jnp.zeros((), jnp.int32)
+    start = _State(zero, known | crossed | ~sound, status.astype(jnp.int32), first, certificate, zero)
+    end = jax.lax.while_loop(unfinished, once, start)
+    point = end.best.point
+    return Solution(point, objective(problem, point.x), end.status, end.iterations, end.best.residuals, end.certificate)
+
+
+def _count(problem: QuadraticProgram) -> int:
+    m, n = problem.inequality_matrix.shape
+    return m + (n if has_bounds(problem) else 0)
+
+
+def _completed(problem: QuadraticProgram, warm: Point) -> Point:
+    """The given point with the parts that the problem asks for, zero where it has none."""
+    blank = _blank(problem)
+    w = blank.w if warm.w is None or blank.w is None else warm.w
+    u = blank.u if warm.u is None or blank.u is None else warm.u
+    return Point(warm.x, warm.y, warm.z, w, u)

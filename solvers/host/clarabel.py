@@ -1,0 +1,61 @@
+"""Clarabel: an interior point for quadratic objectives over all the cones (Goulart and Chen, 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from karush.solvers.forms.cones import Cones
+from karush.solvers.host.conic import ConicProgram, conic
+from karush.solvers.host.program import Answer, HostProgram
+from karush.solvers.result import Status
+
+_CLAIMS = {
+    "Solved": Status.SOLVED,
+    "AlmostSolved": Status.SOLVED,
+    "PrimalInfeasible": Status.INFEASIBLE,
+    "AlmostPrimalInfeasible": Status.INFEASIBLE,
+    "DualInfeasible": Status.UNBOUNDED,
+    "AlmostDualInfeasible": Status.UNBOUNDED,
+}
+
+
+def _of_kind(cones: Cones, exponents: Iterator[float]) -> Iterator[object]:
+    for _ in range(cones.count):
+        match cones.kind:
+            case "second_order":
+                yield clarabel.SecondOrderConeT(cones.dimension)
+            case "exponential":
+                yield clarabel.ExponentialConeT()
+            case "power":
+                yield clarabel.PowerConeT(next(exponents))
+            case "semidefinite":
+                yield clarabel.PSDTriangleConeT(cones.order)
+
+
+def _cones(form: ConicProgram) -> list[object]:
+    exponents = iter(form.program.exponents.tolist())
+    plain = [clarabel.ZeroConeT(form.zero)] if form.zero else []
+    if form.nonnegative:
+        plain.append(clarabel.NonnegativeConeT(form.nonnegative))
+    return [*plain, *(cone for cones in form.program.cones for cone in _of_kind(cones, exponents))]
+
+
+def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
+    """Clarabel's answer; ``tolerance`` is asked of its gap and feasibility alike."""
+    form = conic(program)
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+    settings.tol_infeas_abs = settings.tol_infeas_rel = tolerance
+    if max_iterations is not None:
+        settings.max_iter = max_iterations
+    n = program.q.shape[0]
+    P = sparse.csc_matrix((n, n)) if program.P is None else sparse.triu(program.P, format="csc")
+    found = clarabel.DefaultSolver(P, program.q, form.matrix, form.rhs, _cones(form), settings).solve()
+    multipliers = form.multipliers(np.asarray(found.z))
+    claim = _CLAIMS.get(str(found.status), Status.LIMIT)
+    return Answer(claim, np.asarray(found.x), *multipliers, int(found.iterations))

@@ -1,0 +1,59 @@
+"""The factorisation of the KKT system of kkt.py where a matrix is sparse: it lives on the host.
+
+How much a factorisation fills in is known only when it is made, so that XLA has no array for it: the solve is a
+callback that takes the matrices along and keeps the last factorisations by their content (host/sparse_system.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import Any
+
+import jax
+from jax import Array
+from jax.experimental.sparse import BCOO
+
+from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.matrices import Matrix
+
+
+def has_sparse_matrix(problem: QuadraticProgram) -> bool:
+    """Whether a matrix of the problem is sparse: static."""
+    return any(isinstance(matrix, BCOO) for matrix in _matrices(problem))
+
+
+def _matrices(problem: QuadraticProgram) -> tuple[Matrix, ...]:
+    rows = (problem.equality_matrix, problem.inequality_matrix)
+    return rows if problem.quadratic is None else (*rows, problem.quadratic)
+
+
+def _on_host(name: str, *arguments: Any) -> Any:
+    """What needs SciPy is imported by the first call."""
+    return getattr(importlib.import_module("karush.solvers.host.sparse_system"), name)(*arguments)
+
+
+def regularised_solve(
+    problem: QuadraticProgram,
+    scales: tuple[Array, Array, Array],
+    active_z: Array,
+    right: tuple[Array, Array, Array],
+) -> tuple[Array, Array, Array]:
+    """(x, ν, μ) of the regularised system for the right-hand sides (r_x, r_y, r_z), by one factorisation.
+
+    ``scales`` are D (n,), zero at fixed variables, and the two parts of E, (p,) and (m,); ``active_z`` (m,) the mask or
+    the shares of the rows of G.
+    """
+    shapes = tuple(jax.ShapeDtypeStruct(r.shape, r.dtype) for r in right)
+    found: tuple[Array, Array, Array] = jax.pure_callback(
+        partial(_on_host, "solve"), shapes, _matrices(problem), scales, active_z, right, vmap_method="sequential"
+    )
+    return found
+
+
+def row_rank(problem: QuadraticProgram, active_z: Array, free: Array) -> Array:
+    """The rank of the equalities and the active rows in the free variables, as a float."""
+    rows = (problem.equality_matrix, problem.inequality_matrix)
+    shape = jax.ShapeDtypeStruct((), free.dtype)
+    found: Array = jax.pure_callback(partial(_on_host, "rank"), shape, rows, active_z, free, vmap_method="sequential")
+    return found
