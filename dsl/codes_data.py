@@ -111,4 +111,16 @@ DATA = (
         mended_data='{"a": 1}',
         command="check -d data.json",
     ),
+    Code(
+        "E0410",
+        "a sparse matrix too large to be made dense",
+        "A sparse matrix is used as it is in products, transposes, sums, multiples and single entries. Any other "
+        "operation needs all of its entries, and there are more of them than may be held.",
+        "Write the model with products of the matrix (`A @ x`), or give a smaller matrix.",
+        "dim n\nparam A[n, n]\nlet y = max(A)\n",
+        "dim n\nparam A[n, n]\nlet y = sum(A)\n",
+        data='{"A": {"coo": [[0], [0], [1.0]], "shape": [9000, 9000]}}',
+        mended_data='{"A": {"coo": [[0], [0], [1.0]], "shape": [9000, 9000]}}',
+        command="run -d data.json",
+    ),
 )

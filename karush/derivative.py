@@ -19,6 +19,7 @@ from karush.result import EvidenceRecord, Record
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.quadratic_driver import choose, facts_of, solve
+from karush.sparse import like, numbers
 
 Arrays = dict[str, Array]
 
@@ -27,7 +28,8 @@ Arrays = dict[str, Array]
 class Differentiated:
     """An output of a compiled model as a function of params; compiled once, whatever the numbers.
 
-    ``moved`` are the params to be differentiated; for one that takes its default, what is added to it. So a derivative
+    ``moved`` are the params to be differentiated: of a sparse one its stored entries, for one that takes its default,
+    what is added to it. So a derivative
     flows through the defaults that depend on a param, and for a param that takes its default it is that of giving it.
     ``given`` are the params that were given.
     """
@@ -39,7 +41,7 @@ class Differentiated:
         """Where the derivative is taken."""
         shapes, dtype = self.compiled.specification(), self.compiled.dtype
         return {
-            name: jnp.asarray(given[name], dtype) if name in given else jnp.zeros(shapes[name].shape, dtype)
+            name: numbers(given[name], dtype) if name in given else jnp.zeros(shapes[name].shape, dtype)
             for name in self.request.wrt
         }
 
@@ -48,7 +50,8 @@ class Differentiated:
         params = dict(given)
         for name in self.compiled.model.params:
             if name in moved:
-                params[name] = moved[name] if name in given else self.compiled.complete(params)[name] + moved[name]
+                own = like(given[name], moved[name]) if name in given else None
+                params[name] = self.compiled.complete(params)[name] + moved[name] if own is None else own
         return params
 
     def value(self, moved: Arrays, given: Mapping[str, Any]) -> tuple[Array, Solved]:
@@ -111,8 +114,8 @@ def vjp(
 ) -> Callable[..., tuple[Array, Callable[[Any], Record]]]:
     """(value, pull) of an output at some params: ``value, pull = vjp(m, of="ret", wrt=("mu",))(mu=mu, …)``.
 
-    ``pull(cotangent)`` is a record with the gradient in every param of ``wrt`` (default: all real ones), and
-    ``evidence`` (residual, condition, error_bound, status, active, weakly_active).
+    ``pull(cotangent)`` is a record with the gradient in every param of ``wrt`` (default: all real ones; in a sparse
+    one a BCOO of its pattern), and ``evidence`` (residual, condition, error_bound, status, active, weakly_active).
     """
 
     def at(**params: Any) -> tuple[Array, Callable[[Any], Record]]:
@@ -125,7 +128,9 @@ def vjp(
             seed = jnp.broadcast_to(jnp.asarray(cotangent, value.dtype), value.shape)
             (gradients,) = back(seed)
             evidence = function.jitted_evidence(moved, prepared.arrays, solved, seed)
-            return Record({**function.masked(gradients, evidence, seed), "evidence": evidence})
+            masked = function.masked(gradients, evidence, seed)
+            shown = {name: like(prepared.arrays.get(name), array) for name, array in masked.items()}
+            return Record({**shown, "evidence": evidence})
 
         return value, pull
 
@@ -151,7 +156,7 @@ def jvp(
             if unknown:
                 raise DerivativeError("E0201", f"`{unknown[0]}` is not in wrt; there are {', '.join(moved)}")
             whole = {
-                name: jnp.broadcast_to(jnp.asarray(tangents.get(name, 0), array.dtype), array.shape)
+                name: jnp.broadcast_to(numbers(tangents.get(name, 0), array.dtype), array.shape)
                 for name, array in moved.items()
             }
             tangent = forward(whole)

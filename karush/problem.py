@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -14,19 +15,21 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.sparse import BCOO
 
 from karush.compiler.analyse import Analysis, analyse
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.lower import lower
 from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.lowering.settings import settings_of
+from karush.compiler.lowering.sparse_values import LARGEST_DENSE, TooLargeToBeDenseError
 from karush.compiler.model import Kind, Model
 from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.latex import show_latex
 from karush.compiler.show.stages import show_interface, show_ir, show_math
 from karush.data.bind import bind
-from karush.data.findings import open_size
-from karush.data.given import Binding, Reading
+from karush.data.findings import open_size, too_large
+from karush.data.given import Binding, Reading, SparseMatrix
 from karush.data.objects import Memory, read_object
 from karush.display import framed
 from karush.document import document, html_parts
@@ -37,6 +40,7 @@ from karush.errors import ModelError
 from karush.outputs import outputs
 from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
+from karush.sparse import as_coordinates, coordinate_form, is_stored_sparse, stored_entries
 
 SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir, "latex": show_latex}
 SWITCH = 'jax.config.update("jax_enable_x64", True)'
@@ -130,6 +134,7 @@ class Problem:
     def prepare(self, params: Mapping[str, Any]) -> Prepared:
         """Bind and check the data, and compile for their sizes if that has not been done."""
         reading = Reading()
+        params = {name: coordinate_form(value) for name, value in params.items()}
         for name, value in params.items():
             reading += read_object(name, value, is_traced, self.memory)
         binding = bind(self.model, reading)
@@ -142,7 +147,8 @@ class Problem:
 
     def bound(self, binding: Binding, originals: Mapping[str, Any] | None = None) -> Prepared:
         """The compiled model for checked data; ``originals`` are passed on where they are JAX arrays already."""
-        compiled = self.compile_for(binding.dims)
+        stored = {name: stored_entries(value) for name, value in binding.params.items() if is_stored_sparse(value)}
+        compiled = self.compile_for(binding.dims, stored)
         arrays = {}
         for name, value in binding.params.items():
             original = (originals or {}).get(name)
@@ -150,19 +156,22 @@ class Problem:
             arrays[name] = (
                 value if is_traced(value) else original if own else as_array(self.model, compiled, name, value)
             )
+        check_density(compiled, stored)
         return Prepared(compiled, arrays, binding)
 
-    def compile_for(self, dims: Mapping[str, Any]) -> Compiled:
-        """The compiled model for these sizes.
+    def compile_for(self, dims: Mapping[str, Any], stored: Mapping[str, int] | None = None) -> Compiled:
+        """The compiled model for these sizes, and numbers of stored entries of the params that are given sparse.
 
         A size may be a symbolic dimension of ``jax.export``; E0401 where the program could not learn it from a param.
         """
         self.check_open_sizes(dims)
         dtype = precision(self.dtype)
-        key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name)
+        known = dict(stored or {})
+        key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name, tuple(sorted(known.items())))
         if key not in self.programs:
             analysis = self.analysis
-            self.programs[key] = lower(analysis.whole, analysis.parts, dims, self.settings, dtype)
+            compiled = lower(analysis.whole, analysis.parts, dims, self.settings, dtype)
+            self.programs[key] = replace(compiled, stored=known)
         return self.programs[key]
 
     def check_open_sizes(self, dims: Mapping[str, Any]) -> None:
@@ -200,9 +209,22 @@ class Problem:
         return f"{kind} {self.model.name}({', '.join(self.model.params)}) -> {', '.join(outputs(self.model))}"
 
 
-def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> jax.Array:
+def check_density(compiled: Compiled, stored: Mapping[str, int]) -> None:
+    """E0410 where an operation would make a huge sparse param dense: seen by tracing, before anything is computed."""
+    shapes = compiled.specification()
+    if not any(math.prod(shapes[name].shape) > LARGEST_DENSE for name in stored):
+        return
+    try:
+        jax.eval_shape(compiled.function, shapes)
+    except TooLargeToBeDenseError as error:
+        raise ModelError([too_large(error.expr.span, error.shape)]) from None
+
+
+def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> jax.Array | BCOO:
     """A checked value as a JAX array of the type that the program takes, so that equal shapes never retrace."""
     real = model.params[name].kind is Kind.REAL
+    if isinstance(value, SparseMatrix):
+        return as_coordinates(value, compiled.dtype)
     return jnp.asarray(value, compiled.dtype if real else None)
 
 

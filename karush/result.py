@@ -12,14 +12,10 @@ import numpy as np
 from karush.display import Shown, flat, solution_html, solution_latex
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
+from karush.sparse import is_traced
 
 LINES, WIDTH = 12, 76
 VERDICTS = ("primal", "dual", "objective", "status")
-
-
-def is_traced(value: Any) -> bool:
-    """Whether a value is known only when the program runs."""
-    return isinstance(value, jax.core.Tracer)
 
 
 def is_concrete(value: Any) -> bool:

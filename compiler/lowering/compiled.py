@@ -8,7 +8,7 @@ differentiable in every param by composition.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ from karush.compiler.lowering.outcome import Inner, Outcome
 from karush.compiler.lowering.recover import Recovery, map_entries
 from karush.compiler.lowering.scope import Inputs
 from karush.compiler.lowering.slacks import slacks
+from karush.compiler.lowering.sparse_values import specified, taken
 from karush.compiler.lowering.split_infinities import joined_infinities, split_infinities
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step, needed_steps, take, worst_status
@@ -54,8 +55,9 @@ class Compiled:
     """A model for fixed sizes, settings and precision.
 
     ``model`` is the model as written, its sets turned into rows; ``form`` the template of the reduced model, None for
-    a function file. ``steps`` solve the models within, and compute params that the file does not declare. ``function``
-    is pure; it may be jitted, batched, differentiated and exported.
+    a function file. ``steps`` solve the models within, and compute params that the file does not declare. ``stored``
+    has the number of stored entries of the params that are given sparse, as BCOO. ``function`` is pure; it may be
+    jitted, batched, differentiated and exported.
     """
 
     model: Model
@@ -68,6 +70,7 @@ class Compiled:
     form: Template | None
     strongly_convex: bool | None
     steps: tuple[Step, ...] = ()
+    stored: Mapping[str, int] = field(default_factory=dict)
 
     # ------------------------------------------------------------ the function
 
@@ -105,7 +108,7 @@ class Compiled:
         for name, param in self.model.params.items():
             dtype = self.dtype if param.kind is Kind.REAL else None
             if name in params:
-                found[name] = jnp.asarray(params[name], dtype)
+                found[name] = taken(params[name], dtype, keeps_sparse=name not in self.bounding)
             elif param.default is not None:
                 scope = self.evaluator.top(self._inputs(found), self.dependence)
                 found[name] = self.evaluator.array(param.default, scope)
@@ -211,12 +214,12 @@ class Compiled:
         names = ("variables", "equalities", "inequalities")
         return dict.fromkeys(names, 0) if self.form is None else self.form.counts()
 
-    def specification(self) -> dict[str, jax.ShapeDtypeStruct]:
-        """Shape and type of every param."""
+    def specification(self) -> dict[str, Any]:
+        """Shape and type of every param; of one that is given sparse a BCOO of them."""
         integer = jnp.zeros((), int).dtype
         kinds = {Kind.REAL: self.dtype, Kind.INTEGER: integer, Kind.BOOLEAN: jnp.zeros((), bool).dtype}
         return {
-            name: jax.ShapeDtypeStruct(tuple(s.evaluate(self.dims) for s in param.shape), kinds[param.kind])
+            name: specified(tuple(s.evaluate(self.dims) for s in param.shape), kinds[param.kind], self.stored.get(name))
             for name, param in self.model.params.items()
         }
 

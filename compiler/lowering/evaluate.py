@@ -12,6 +12,7 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
+from jax.experimental.sparse import BCOO
 
 from karush.compiler.dependence import REGULAR_ATOMS, Dependence, children
 from karush.compiler.lowering.atom_rules import RuledAtom, apply_with_rules
@@ -20,6 +21,7 @@ from karush.compiler.lowering.evaluate_clauses import Clauses
 from karush.compiler.lowering.evaluate_operators import OPERATORS, guard, is_number, select
 from karush.compiler.lowering.indexing import take
 from karush.compiler.lowering.scope import Inputs, Scope
+from karush.compiler.lowering.sparse_rules import dense_value, sparse_use, sparse_value
 from karush.compiler.model import (
     Apply,
     BinderValue,
@@ -91,6 +93,10 @@ class Evaluator:
         """How clauses are evaluated, by this evaluator."""
         return Clauses(self.value)
 
+    def sparse(self, expr: Expr, scope: Scope) -> BCOO | None:
+        """The value as a sparse matrix, where it is one; ``value`` makes it dense."""
+        return sparse_value(expr, scope, self.value)
+
     # ------------------------------------------------------------ values
 
     def array(self, expr: Expr, scope: Scope) -> Array:
@@ -121,6 +127,9 @@ class Evaluator:
 
     def _parts(self, expr: Expr, scope: Scope) -> Iterable[Expr]:
         """The expressions whose values, here in this scope, that of an expression is certain to need next."""
+        use = sparse_use(expr, scope, self.value)
+        if use is not None:
+            return use.parts
         match expr:
             case Named():
                 return (expr.value,)
@@ -152,6 +161,9 @@ class Evaluator:
         return scope.dependence.regular(branch) or len(scope.guards) >= MAX_GUARDS
 
     def _compute(self, expr: Expr, scope: Scope) -> Any:
+        use = sparse_use(expr, scope, self.value)
+        if use is not None:
+            return use.compute()
         match expr:
             case Named():
                 return self.value(expr.value, scope)
@@ -176,7 +188,8 @@ class Evaluator:
             case BinderValue():
                 return scope.binder(expr.binder)
             case ParamValue():
-                return scope.inputs.params[expr.name]
+                given = scope.inputs.params[expr.name]
+                return dense_value(expr, given) if isinstance(given, BCOO) else given
             case VarValue():
                 return scope.inputs.vars[expr.name]
             case DualValue():

@@ -20,6 +20,7 @@ from karush.compiler.lowering.evaluate_operators import is_number
 from karush.compiler.lowering.indexing import run_along, slice_along
 from karush.compiler.lowering.scope import Scope, View
 from karush.compiler.lowering.segments import Segment, find_segments
+from karush.compiler.lowering.sparse_rules import is_too_large, sparse_value
 from karush.compiler.model import (
     Apply,
     At,
@@ -79,8 +80,7 @@ class Clauses:
         for node in self.outside(bodies, scope):
             self.value(node, scope)
 
-    @staticmethod
-    def outside(bodies: Sequence[Expr], scope: Scope) -> Iterator[Expr]:
+    def outside(self, bodies: Sequence[Expr], scope: Scope) -> Iterator[Expr]:
         """The greatest expressions below the bodies of a clause that can be evaluated outside it."""
         stack, seen = [(body, False) for body in bodies], set()
         while stack:
@@ -88,6 +88,8 @@ class Clauses:
             if node in seen:
                 continue
             seen.add(node)
+            if sparse_value(node, scope, self.value) is not None:
+                continue
             regular = scope.dependence.regular(node)
             if scope.known(node) and (regular or not optional):
                 yield node
@@ -119,6 +121,9 @@ class Clauses:
         item = items[axis]
         run = run_along(item.index, binder, scope.inputs) if isinstance(item, At) else None
         if run is None:
+            return None
+        matrix = None if kept is not None else sparse_value(node.value, scope, self.value)
+        if matrix is not None and is_too_large(matrix):
             return None
         array = self.value(node.value, scope) if kept is None else kept.array
         part = slice_along(jnp.asarray(array), axis, scope.inputs.size(binder.length), run)

@@ -12,10 +12,10 @@ import numpy as np
 from karush.artifact_model import infinite_inputs, interface_model, with_sizes
 from karush.cli.exits import OF_STATUS, WRONG
 from karush.cli.options import Existing, Verb, data_options, out_option
-from karush.cli.session import Stop, tell
+from karush.cli.session import Stop, tell, usage
 from karush.cli.solving import Options, check_usage, deliver, read_all, start_jax
 from karush.data.bind import bind
-from karush.data.given import Binding
+from karush.data.given import Binding, SparseMatrix
 from karush.dsl.diagnostics import Diagnostic, Label
 from karush.dsl.source import Source, Span
 from karush.output import Axes, Output
@@ -45,12 +45,22 @@ def execute(
     if isinstance(binding, list):
         tell(binding)
         raise Stop(WRONG)
+    params = {name: dense_param(name, value) for name, value in binding.params.items()}
     begin = time.perf_counter()
-    result = host(jax.block_until_ready(program(**binding.params)))
+    result = host(jax.block_until_ready(program(**params)))
     record = exec_record(metadata, result, binding, time.perf_counter() - begin)
     axes = {f"values.{name}": axes_of_value(metadata, binding, np.shape(result[name])) for name in record["values"]}
     deliver(Output(record, axes), options)
     return OF_STATUS[record["status"]]
+
+
+def dense_param(name: str, value: Any) -> Any:
+    """A param as an artefact takes it: its program was compiled for dense arrays."""
+    if not isinstance(value, SparseMatrix):
+        return value
+    if not value.pattern.small:
+        raise usage(f"{name} is too large to be dense, and an artefact takes dense arrays")
+    return value.pattern.dense(value.entries)
 
 
 def open_or_stop(path: str) -> Artifact:

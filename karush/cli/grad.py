@@ -21,6 +21,7 @@ from karush.cli.solving import (
     deliver,
     interruptible,
     open_problem,
+    prepare,
     warn,
     working,
 )
@@ -64,7 +65,7 @@ def grad(*, of: str, wrt: str | None, mode: str, check: bool, explain: bool, **g
     check_request(problem.model, of, names)
     at_limit = Output({"v": VERSION, "of": of, "value": None, "status": Status.LIMIT.word, "gradients": {}})
     watch = Watch(options.timeout, lambda: deliver(at_limit, options))
-    prepared = problem.bound(binding)
+    prepared = prepare(problem, binding)
     function = differentiated(problem, prepared.compiled, of, names)
     arrays = dict(prepared.arrays)
     mode, why = choose_mode(function, arrays, mode)
@@ -115,8 +116,7 @@ def grad_record(of: str, mode: str, found: Jacobian, binding: Binding) -> dict[s
     evidence = found.evidence
     plain = found.solved.solution is None and not found.solved.outcome.inner
     gradients = {
-        name: on_pattern(np.asarray(array), np.ndim(found.value), binding.patterns.get(name))
-        for name, array in found.gradients.items()
+        name: on_pattern(np.asarray(array), binding.patterns.get(name)) for name, array in found.gradients.items()
     }
     return {
         "v": VERSION,
@@ -137,12 +137,11 @@ def grad_record(of: str, mode: str, found: Jacobian, binding: Binding) -> dict[s
     }
 
 
-def on_pattern(array: np.ndarray, leading: int, pattern: Pattern | None) -> Any:
-    """The gradient in a param that was given sparse: its values at the stored entries alone."""
+def on_pattern(array: np.ndarray, pattern: Pattern | None) -> Any:
+    """A gradient; in a param that was given sparse it is that in the stored entries, shown with their positions."""
     if pattern is None:
         return array
-    values = array[(..., pattern.rows, pattern.cols)]
-    return {"coo": [pattern.rows, pattern.cols, values], "shape": list(array.shape[leading:])}
+    return {"coo": [pattern.rows, pattern.cols, array], "shape": list(pattern.shape)}
 
 
 def conclude(model: Model, record: dict[str, Any]) -> int:

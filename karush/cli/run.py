@@ -21,6 +21,7 @@ from karush.cli.solving import (
     deliver,
     interruptible,
     open_problem,
+    prepare,
     warn,
     working,
 )
@@ -50,7 +51,7 @@ def run(**given: Any) -> int:
     at_limit = limit_output(kind, problem.model, binding, options.dtype)
     watch = Watch(options.timeout, lambda: deliver(at_limit, options))
     clock.lap("read the model and its data")
-    prepared = problem.bound(binding)
+    prepared = prepare(problem, binding)
     compiled, outcome, times = settle(prepared, options, clock)
     output = run_output(compiled, kind, binding, outcome, times)
     watch.stop()

@@ -25,8 +25,9 @@ from karush.data.bind import bind
 from karush.data.files import read_data, read_setting, unusable
 from karush.data.given import Binding, Reading
 from karush.dsl.grammar import private_cache
+from karush.errors import ModelError
 from karush.output import Output, encode, unwritable, write_stdout, write_whole
-from karush.problem import Problem
+from karush.problem import Prepared, Problem
 from karush.solvers.protocol import Settings
 
 SETTINGS: dict[str, Callable[[str], Any]] = {"tol": float, "max_iter": int, "active": float}
@@ -178,6 +179,15 @@ def open_problem(options: Options) -> tuple[Problem, Binding]:
     binding = bind_data(analysis, options)
     start_jax()
     return Problem(analysis, settings, options.dtype), binding
+
+
+def prepare(problem: Problem, binding: Binding) -> Prepared:
+    """The program for the data; a finding ends the verb with exit code 1."""
+    try:
+        return problem.bound(binding)
+    except ModelError as error:
+        tell(error.diagnostics)
+        raise Stop(WRONG) from None
 
 
 @dataclass

@@ -12,8 +12,9 @@ import zlib
 
 import numpy as np
 
-from karush.data.given import Given, Pattern, Reading, Refused, Trouble, file_finding
-from karush.data.nested import Nested, from_coo
+from karush.data.given import Given, Reading, Refused, Trouble, file_finding
+from karush.data.nested import Nested
+from karush.data.sparse import from_coo
 from karush.dsl.source import Source
 
 SPARSE_FORMATS = ("coo", "csr", "csc")
@@ -121,6 +122,8 @@ def sparse_matrix(arrays: dict[str, np.ndarray]) -> Nested | Trouble:
         rows, cols = arrays["row"], arrays["col"]
     else:
         counts = np.diff(arrays["indptr"])
+        if (counts < 0).any() or counts.sum() != len(entries):
+            return Trouble("E0409", "the pointers of the sparse matrix do not fit its entries")
         major = np.repeat(np.arange(len(counts)), counts)
         rows, cols = (major, arrays["indices"]) if form == "csr" else (arrays["indices"], major)
     if rows.dtype.kind not in "iu" or cols.dtype.kind not in "iu":
@@ -128,11 +131,6 @@ def sparse_matrix(arrays: dict[str, np.ndarray]) -> Nested | Trouble:
     if not rows.shape == cols.shape == entries.shape == (len(entries),):
         return Trouble("E0409", "rows, columns and values of the sparse matrix have different lengths")
     return from_coo(rows, cols, entries, shape)
-
-
-def sparse_given(name: str, rows: np.ndarray, cols: np.ndarray, dense: np.ndarray, origin: str) -> Given:
-    """A sparse matrix that came as an object: its dense form with its pattern."""
-    return Given(name, dense, origin, (None, None), Pattern(rows, cols))
 
 
 def broken(name: str, message: str) -> Reading:

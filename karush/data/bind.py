@@ -14,10 +14,10 @@ from karush.compiler.lowering.infinities import bounding_params
 from karush.compiler.model import Model
 from karush.data import findings
 from karush.data.csv_file import fit_table
-from karush.data.given import Binding, Given, Reading, Refused
+from karush.data.given import Binding, Given, Reading, Refused, SparseMatrix
 from karush.data.labels import Aligned, align, resolve_labels
 from karush.data.sizes import check_conditions, check_ranks, infer_sizes
-from karush.data.values import check_numbers, check_set
+from karush.data.values import check_numbers, check_set, settled
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.spelling import closest
 
@@ -53,8 +53,7 @@ def bind(model: Model, reading: Reading, infinite: frozenset[str] | None = None)
     params = check_entries(model, aligned, sizes.values, allowed, found)
     if found:
         return found
-    patterns = {g.name: g.pattern for g in aligned.values if g.pattern is not None}
-    return Binding(params, sizes.values, aligned.by_dim(), patterns)
+    return Binding(params, sizes.values, aligned.by_dim())
 
 
 def unheard(model: Model, reading: Reading) -> set[str]:
@@ -127,12 +126,13 @@ def check_entries(
         checked = (
             resolved if isinstance(resolved, Diagnostic) else check_numbers(param, resolved, given.name in infinite)
         )
-        if isinstance(checked, Diagnostic):
-            found.append(checked)
-        else:
-            concrete[given.name] = checked
-            params[given.name] = checked.value
-    known = {name: np.asarray(given.value) for name, given in concrete.items()}
+        taken = checked if isinstance(checked, Diagnostic) else settled(param, checked)
+        if isinstance(taken, Diagnostic):
+            found.append(taken)
+            continue
+        concrete[given.name] = taken
+        params[given.name] = SparseMatrix(taken.value, taken.pattern) if taken.pattern is not None else taken.value
+    known = {name: np.asarray(given.value) for name, given in concrete.items() if given.pattern is None}
     for name, given in concrete.items():
         use = model.params[name].set
         if given.checked and (use is None or not use.arguments):

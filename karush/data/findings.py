@@ -147,12 +147,22 @@ def entry_name(name: str, index: Sequence[int], labels: Sequence[tuple[str, ...]
 
 def bad_entry(code: str, param: Param, given: Given, index: Sequence[int], *, said: str, expected: str) -> Diagnostic:
     """E0406, E0407, E0408: one entry is not what the declaration or the arithmetic asks for."""
-    where = entry_name(param.name, index, given.labels)
+    where = entry_name(param.name, given.place(index), given.labels)
     return Diagnostic(
         code,
         f"{where} {said}",
         (Label(param.span, expected),),
         (("note", f"the value is from {given.origin}"),),
+    )
+
+
+def too_large(span: Span, shape: Sequence[int]) -> Diagnostic:
+    """E0410: an operation without a sparse rule meets a sparse matrix that may not be made dense."""
+    return Diagnostic(
+        "E0410",
+        f"the sparse matrix `{span.text}` of {' × '.join(map(str, shape))} is too large to be made dense",
+        (Label(span, "used here in a way that needs all of its entries"),),
+        fixes=(Fix("products `A @ x`, `A.T @ y`, sums, multiples, single entries `A[i, j]`"),),
     )
 
 

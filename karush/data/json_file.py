@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from karush.data.given import Given, Reading, Refused, Trouble, file_finding
-from karush.data.nested import read_nested
+from karush.data.sparse import read_array
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Source
 
@@ -50,7 +50,7 @@ def parse_json(text: str, name: str) -> Any | Diagnostic:
 def read_value(name: str, value: Any, origin: str, priority: int = 0) -> Reading:
     """One param's JSON value."""
     repeated = find_repeated(value)
-    nested = read_nested(value)
+    nested = read_array(value)
     if repeated:
         trouble = Trouble("E0405", f'the label "{repeated}" stands twice')
         return Reading(refused=(Refused(name, origin, trouble),))

@@ -9,7 +9,7 @@ import numpy as np
 
 from karush.compiler.model import Dim, Model
 from karush.data import findings
-from karush.data.given import Given, Pattern
+from karush.data.given import Given
 from karush.data.sizes import bare_name
 from karush.dsl.diagnostics import Diagnostic
 from karush.dsl.source import Span
@@ -71,8 +71,7 @@ def permute(value: Given, axis: int, first: Known, here: Known) -> Given:
     place = {label: i for i, label in enumerate(here.labels)}
     order = np.array([place[label] for label in first.labels], np.int64)
     labels = (*value.labels[:axis], first.labels, *value.labels[axis + 1 :])
-    pattern = move_pattern(value.pattern, axis, order)
-    return replace(value, value=np.take(value.value, order, axis=axis), labels=labels, pattern=pattern)
+    return replace(value, value=np.take(value.value, order, axis=axis), labels=labels)
 
 
 def clash(size: Size, first: Known, here: Known, dims: Mapping[str, Dim]) -> Diagnostic | None:
@@ -89,15 +88,6 @@ def clash(size: Size, first: Known, here: Known, dims: Mapping[str, Dim]) -> Dia
         one, other = ((side.span, len(side.labels), side.origin) for side in (first, here))
         return findings.two_sizes(dim, one, other, notes)
     return findings.label_clash(size, (first.span, first.origin), (here.span, here.origin), notes)
-
-
-def move_pattern(pattern: Pattern | None, axis: int, order: np.ndarray) -> Pattern | None:
-    """The pattern of a sparse matrix after its rows (axis 0) or columns were put into ``order``."""
-    if pattern is None:
-        return None
-    inverse = np.argsort(order)
-    rows, cols = pattern.rows, pattern.cols
-    return Pattern(inverse[rows], cols) if axis == 0 else Pattern(rows, inverse[cols])
 
 
 def expected_label(entry: str, names: Sequence[str], size: Size) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,10 @@ INFINITIES = {
 
 @dataclass(frozen=True)
 class Nested:
-    """An array read from nested lists and objects, the labels of its axes and, if sparse, its pattern."""
+    """An array read from nested lists and objects, and the labels of its axes.
+
+    A sparse matrix has a pattern, and then the array holds the stored entries alone.
+    """
 
     array: np.ndarray
     labels: Labels
@@ -36,9 +39,7 @@ class Axis:
 
 
 def read_nested(value: Any) -> Nested | Trouble:
-    """The array that a JSON value stands for, or why it stands for none."""
-    if isinstance(value, dict) and "coo" in value:
-        return read_coo(value)
+    """The dense array that a JSON value stands for, or why it stands for none."""
     quick = plain_array(value)
     if quick is not None:
         return Nested(quick, (None,) * quick.ndim)
@@ -139,41 +140,6 @@ def leaf_array(leaves: list[Any]) -> np.ndarray | Trouble:
         return np.array([float(leaf) for leaf in read])
     except OverflowError:
         return Trouble("E0408", "a number is too large for double precision")
-
-
-def read_coo(value: Mapping[str, Any]) -> Nested | Trouble:
-    """``{"coo": [rows, cols, values], "shape": [m, n]}`` as a dense matrix with its pattern."""
-    form = 'a sparse matrix is {"coo": [rows, cols, values], "shape": [m, n]}'
-    parts, shape = value.get("coo"), value.get("shape")
-    sized = isinstance(shape, list) and len(shape) == 2 and all(type(s) is int and s >= 0 for s in shape)
-    if not sized or not isinstance(parts, list) or len(parts) != 3:
-        return Trouble("E0404", form)
-    read = [read_nested(part) for part in parts]
-    arrays: list[np.ndarray] = []
-    for part in read:
-        if isinstance(part, Trouble):
-            return part
-        arrays.append(part.array)
-    rows, cols, entries = arrays
-    flat = all(a.ndim == 1 and len(a) == len(entries) and a.dtype.kind in "if" for a in arrays)
-    if not flat or any(len(a) and a.dtype.kind != "i" for a in (rows, cols)):
-        return Trouble("E0404", form + ", the three lists equally long")
-    return from_coo(rows, cols, entries, tuple(shape or ()))
-
-
-def from_coo(rows: np.ndarray, cols: np.ndarray, entries: np.ndarray, shape: tuple[int, ...]) -> Nested | Trouble:
-    """The dense matrix of coordinates; repeated positions add up."""
-    rows, cols, entries = rows.astype(np.int64), cols.astype(np.int64), entries.astype(np.float64)
-    for indices, size, word in ((rows, shape[0], "row"), (cols, shape[1], "column")):
-        outside = np.flatnonzero((indices < 0) | (indices >= size))
-        if len(outside):
-            which = int(indices[outside[0]])
-            return Trouble("E0404", f"{word} {which} of the sparse matrix is outside 0 .. {size - 1}")
-    if shape[0] * shape[1] > 2**31:
-        return Trouble("E0404", f"a sparse matrix of {shape[0]} × {shape[1]} is too large to be held dense")
-    dense = np.zeros(shape)
-    np.add.at(dense, (rows, cols), entries)
-    return Nested(dense, (None, None), Pattern(rows, cols))
 
 
 def at(path: tuple[Any, ...]) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 
 from karush.data.array_file import one_array
 from karush.data.given import Given, Labels, Reading, Refused, Trouble
-from karush.data.nested import Nested, from_coo, read_nested
+from karush.data.nested import Nested
+from karush.data.sparse import is_sparse, read_array, sparse_object
 
 
 @dataclass
@@ -42,14 +43,16 @@ def read_object(name: str, value: Any, is_traced: Callable[[Any], bool], memory:
     origin = f"the argument {name}"
     if is_traced(value):
         return Reading((Given(name, value, origin, traced=True),))
+    if is_sparse(value):
+        reading = with_nested(name, origin, sparse_object(value))
+        known = memory.has(name, value)
+        return replace(reading, values=tuple(replace(given, checked=known) for given in reading.values))
     if memory.has(name, value):
         return Reading((replace(plain_given(name, value, origin), checked=True),))
-    if hasattr(value, "tocoo"):
-        return with_nested(name, origin, sparse_object(value))
     if hasattr(value, "to_numpy") and hasattr(value, "index"):
         return labelled(name, origin, value)
     if isinstance(value, list | tuple | dict):
-        return with_nested(name, origin, read_nested(as_lists(value)))
+        return with_nested(name, origin, read_array(as_lists(value)))
     array = np.asarray(value)
     if array.dtype == object:
         trouble = Trouble("E0406", f"a value of type {type(value).__name__} is not an array of numbers")
@@ -77,15 +80,6 @@ def as_lists(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_lists(entry) for entry in value]
     return value.tolist() if hasattr(value, "tolist") else value
-
-
-def sparse_object(value: Any) -> Nested | Trouble:
-    """A SciPy sparse matrix."""
-    coo = value.tocoo()
-    rows, cols = (coo.row, coo.col) if len(coo.shape) == 2 else (np.zeros(0), np.zeros(0))
-    if len(coo.shape) != 2:
-        return Trouble("E0404", "a sparse array must have two axes")
-    return from_coo(np.asarray(rows), np.asarray(cols), np.asarray(coo.data), tuple(coo.shape))
 
 
 def labelled(name: str, origin: str, value: Any) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,8 +11,9 @@ import numpy as np
 from karush.compiler.model import Constraint, InSet, Kind, Param, Relation, SetUse
 from karush.data import findings
 from karush.data.evaluate import evaluate
-from karush.data.given import Given
+from karush.data.given import Given, SparseMatrix
 from karush.data.membership import TESTS, Violation, within
+from karush.data.sparse_membership import sparse_violation
 from karush.dsl.diagnostics import Diagnostic
 
 ONLY_A_BOUND = "only a side of an inequality, or an argument of `box`, may be infinite: it must serve as a bound alone"
@@ -70,21 +72,39 @@ def whole_numbers(param: Param, given: Given) -> Given | Diagnostic:
     return replace(given, value=value.astype(np.int64))
 
 
+def settled(param: Param, given: Given) -> Given | Diagnostic:
+    """A checked value as the program takes it: a sparse matrix that is not of real numbers becomes dense."""
+    pattern = given.pattern
+    if pattern is None or param.kind is Kind.REAL:
+        return given
+    if not pattern.small:
+        detail = f"a sparse matrix of {pattern.shape[0]} × {pattern.shape[1]} is taken for real numbers alone"
+        return findings.wrong_shape(param, given, detail)
+    return replace(given, value=pattern.dense(given.value), pattern=None)
+
+
 def check_set(
     param: Param, given: Given, known: Mapping[str, np.ndarray], dims: Mapping[str, int]
 ) -> Diagnostic | None:
     """E0406 where a concrete value is not in the set of its declaration.
 
-    ``known`` are the concrete params by name, for sets with arguments such as ``box(lower, upper)``; where an
+    ``known`` are the concrete dense params by name, for sets with arguments such as ``box(lower, upper)``; where an
     argument is not known here the value is trusted.
     """
     use = param.set
-    if use is None or not given.value.size:
+    if use is None or not math.prod(given.shape):
         return None
-    if use.name == "index" and use.size is not None:
+    if given.pattern is not None and not use.rows:
+        arguments = known_arguments(use, known, dims)
+        sparse = SparseMatrix(given.value, given.pattern)
+        violation = None if arguments is None else sparse_violation(use.name, sparse, arguments)
+    elif given.pattern is not None and not given.pattern.small:
+        violation = None
+    elif use.name == "index" and use.size is not None:
         violation = in_range(given.value, use.size.evaluate(dims), str(use.size))
     elif use.rows:
-        violation = outside_of_rows(use.rows, {**known, param.name: given.value}, dims)
+        own = given.value if given.pattern is None else given.pattern.dense(given.value)
+        violation = outside_of_rows(use.rows, {**known, param.name: own}, dims)
     else:
         violation = outside(use, given.value, known, dims)
     if violation is None:
@@ -98,9 +118,15 @@ def outside(
     use: SetUse, value: np.ndarray, known: Mapping[str, np.ndarray], dims: Mapping[str, int]
 ) -> Violation | None:
     """How a value lies outside of a set of the library; None where it does not, or an argument is not known."""
+    arguments = known_arguments(use, known, dims)
+    return TESTS[use.name](value, arguments) if use.name in TESTS and arguments is not None else None
+
+
+def known_arguments(use: SetUse, known: Mapping[str, np.ndarray], dims: Mapping[str, int]) -> list[np.ndarray] | None:
+    """The arguments of a set; None where one is not known here."""
     arguments = [evaluate(argument, known, dims) for argument in use.arguments]
     concrete = [a for a in arguments if a is not None]
-    return TESTS[use.name](value, concrete) if use.name in TESTS and len(concrete) == len(arguments) else None
+    return concrete if len(concrete) == len(arguments) else None
 
 
 def outside_of_rows(

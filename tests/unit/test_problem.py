@@ -167,7 +167,7 @@ def test_labelled_series_are_put_in_order_and_sparse_matrices_are_taken(clip):
     first, second = Series([2.0, -1, 5], ["a", "b", "c"]), Series([3.0, 10, 10], ["c", "a", "b"])
     arrays = clip.prepare({"c": first, "cap": second, "S": scipy.sparse.eye(3, format="csr"), "at": "c"}).arrays
     assert arrays["cap"].tolist() == [10, 10, 3]
-    assert arrays["S"].tolist() == np.eye(3).tolist()
+    assert arrays["S"].todense().tolist() == np.eye(3).tolist()
     assert arrays["at"] == 2
 
 
