@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -32,8 +33,10 @@ from karush.compiler.lowering.affine_blocks import (
 )
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.evaluate_operators import divide, is_number
+from karush.compiler.lowering.gram import Layout
 from karush.compiler.lowering.indexing import take
 from karush.compiler.lowering.scope import Scope
+from karush.compiler.lowering.symmetric import order_of, unpacking
 from karush.compiler.model import Apply, Binder, Comprehension, Expr, Named, Subscript, VarValue
 
 
@@ -48,10 +51,15 @@ class Affine:
 
 @dataclass(frozen=True, eq=False)
 class AffineForms:
-    """Affine forms of expressions whose vars are ``shapes``; ``evaluator`` gives the values without vars."""
+    """Affine forms of expressions whose vars lie in x by ``layout``; ``evaluator`` gives the values without vars."""
 
     evaluator: Evaluator
-    shapes: Mapping[str, Sizes]
+    layout: Layout
+
+    @property
+    def shapes(self) -> Mapping[str, Sizes]:
+        """The shape of what is kept of each var."""
+        return self.layout.shapes
 
     # ------------------------------------------------------------ the recursion
 
@@ -96,7 +104,7 @@ class AffineForms:
             return Affine(self.evaluator.value(expr, scope), {})
         match expr:
             case VarValue():
-                return Affine(None, {expr.name: identity(self.shapes[expr.name])})
+                return Affine(None, {expr.name: self._whole(expr.name)})
             case Named():
                 return self.form(expr.value, scope)
             case Subscript():
@@ -107,6 +115,18 @@ class AffineForms:
                 return self._apply(expr, scope)
             case _:
                 return self.by_differentiation(expr, scope)
+
+    @cached_property
+    def _places(self) -> dict[str, Array]:
+        """For a symmetric matrix, where each of its entries lies in what is kept of it."""
+        return {n: jnp.asarray(unpacking(order_of(self.shapes[n][0]))) for n in sorted(self.layout.symmetric)}
+
+    def _whole(self, name: str) -> Block:
+        """A var itself."""
+        places = self._places.get(name)
+        return (
+            identity(self.shapes[name]) if places is None else Block(1.0, places, True, places.shape, self.shapes[name])
+        )
 
     def _apply(self, expr: Apply, scope: Scope) -> Affine:
         match expr:
@@ -275,7 +295,7 @@ class AffineForms:
         origin = {name: jnp.zeros(self.shapes[name], dtype) for name in names}
 
         def value(point: Mapping[str, Array]) -> Array:
-            return self.evaluator.array(expr, scope.with_vars(point))
+            return self.evaluator.array(expr, scope.with_vars(self.layout.whole(point)))
 
         columns = sum(size_of(self.shapes[name]) for name in names)
         if not result:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import Dependence
+from karush.compiler.lowering.cone_families import ConeFamily, cone_families_of
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
 from karush.compiler.lowering.outcome import Inner, Outcome
@@ -163,7 +164,7 @@ class Compiled:
         return Outcome(
             values=values,
             duals=duals,
-            slacks=slacks(self.families, self.bounds, self.evaluator, scope, self.bounding),
+            slacks=slacks(self.families, self.bounds, self.cones, self.evaluator, scope, self.bounding),
             objective=form.sign * solution.objective + blank,
             status=_with_inner(solution.status, inner),
             iterations=solution.iterations,
@@ -196,6 +197,11 @@ class Compiled:
     def bounds(self) -> tuple[Bound, ...]:
         """The bounds of the model as written."""
         return bounds_of(self.model)
+
+    @cached_property
+    def cones(self) -> tuple[ConeFamily, ...]:
+        """The cones of the model as written."""
+        return cone_families_of(self.model, {}, lambda _: True)
 
     @cached_property
     def choice(self) -> Choice | None:

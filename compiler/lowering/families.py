@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from karush.compiler.dependence import Dependence
-from karush.compiler.model import Binder, Constant, Constraint, Expr, Model, Relation, Var
+from karush.compiler.model import Binder, Constant, Constraint, Expr, InSet, Model, Relation, Var
 from karush.dsl.source import Span
+from karush.solvers.forms.cones import ConeKind
 from karush.stdlib.shape import SCALAR, Shape
 
 
@@ -60,14 +61,30 @@ class Family:
         return (*(binder.length for binder in self.binders), *self.inner_shape)
 
 
+CONES: Mapping[str, ConeKind] = {
+    "soc": "second_order",
+    "exp_cone": "exponential",
+    "pow_cone": "power",
+    "psd": "semidefinite",
+}
+"""The sets that are cones of the program, and which."""
+
+
+def is_cone(constraint: Constraint) -> bool:
+    """Is it a constraint to a cone of the program?"""
+    return isinstance(constraint, InSet) and constraint.set.name in CONES
+
+
 class UnsupportedConstraintError(Exception):
     """A constraint that has no linear rows: an internal error, for classification refuses it before."""
 
 
 def families_of(model: Model, dependence: Dependence, owners: Mapping[Constraint, str]) -> tuple[Family, ...]:
-    """The families of all constraints, in the order of the file."""
+    """The families of all constraints but those to cones (cone_families.py), in the order of the file."""
     found: list[Family] = []
     for constraint in model.constraints:
+        if is_cone(constraint):
+            continue
         if not isinstance(constraint, Relation):
             raise UnsupportedConstraintError(type(constraint).__name__)
         name = constraint.label or owners.get(constraint) or f"line {constraint.span.line}"
@@ -164,7 +181,7 @@ def bounds_of(model: Model) -> tuple[Bound, ...]:
     found = []
     for var in model.vars.values():
         use = var.set
-        if use is None or use.name == "free":
+        if use is None or use.name in ("free", *CONES):
             continue
         zero = Constant(0.0, shape=SCALAR, span=use.span)
         match use.name:

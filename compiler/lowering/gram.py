@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.lowering.affine_blocks import Block, Sizes, coefficients, size_of
+from karush.compiler.lowering.symmetric import unpacked
 
 
 @jax.tree_util.register_dataclass
@@ -111,9 +112,14 @@ def slope(block: Block, weight: Any, shape: Sizes, dtype: Any) -> Array:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each var lies in x: raveled one after the other, in the order of declaration."""
+    """Where each var lies in x: raveled one after the other, in the order of declaration.
+
+    ``shapes`` are those of what is kept of each: of the matrices in ``symmetric`` the entries on and below the diagonal
+    (symmetric.py), of all others every entry.
+    """
 
     shapes: Mapping[str, Sizes]
+    symmetric: frozenset[str] = frozenset()
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -137,10 +143,16 @@ class Layout:
     def split(self, x: Array) -> dict[str, Array]:
         """The vars of a vector x."""
         offsets, sizes = self.offsets, self.sizes
-        return {
-            name: jax.lax.slice_in_dim(x, offsets[name], offsets[name] + sizes[name]).reshape(shape)
-            for name, shape in self.shapes.items()
-        }
+        return self.whole(
+            {
+                name: jax.lax.slice_in_dim(x, offsets[name], offsets[name] + sizes[name]).reshape(shape)
+                for name, shape in self.shapes.items()
+            }
+        )
+
+    def whole(self, parts: Mapping[str, Array]) -> dict[str, Array]:
+        """The vars of what is kept of them."""
+        return {name: unpacked(part) if name in self.symmetric else part for name, part in parts.items()}
 
     def join(self, parts: Mapping[str, Array | None], axis: int, like: Sizes, dtype: Any) -> Array:
         """One array of the parts by var along an axis, zeros where a var has none.

@@ -28,6 +28,7 @@ from karush.compiler.reductions.calls import Extraction, Solve, extract_calls
 from karush.compiler.reductions.equivalents import in_other_ways
 from karush.compiler.reductions.graph_form import replace_graph_atoms
 from karush.compiler.reductions.sets import reduce_sets
+from karush.compiler.reductions.symmetry import Symmetry
 from karush.solvers.protocol import Settings
 
 __all__ = ["Compiled", "lower"]
@@ -53,7 +54,10 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
         rows = reduce_sets(part.model)
         reduced = replace_graph_atoms(rows, part.classification.graph_atoms, part.library, dependence)
         known = frozenset(expr for expr, fact in part.facts.items() if fact.is_affine)
-        form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__)
+        symmetric = Symmetry(reduced.model, part.facts).holds
+        form = Template(
+            reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__, symmetric
+        )
         strongly_convex = is_strongly_convex(reduced.model, part.facts, dependence)
     steps = tuple(Step(solve, _inner(solve, parts, dims, dtype)) for solve in extraction.solves)
     return Compiled(written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)

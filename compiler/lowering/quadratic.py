@@ -244,7 +244,7 @@ class QuadraticTerms:
         origin = {name: jnp.zeros(shapes[name], dtype) for name in names}
 
         def value(point: Mapping[str, Array]) -> Array:
-            return jnp.sum(weight * self.forms.evaluator.array(expr, scope.with_vars(point)))
+            return jnp.sum(weight * self.forms.evaluator.array(expr, scope.with_vars(self.forms.layout.whole(point))))
 
         constant, gradient = jax.value_and_grad(value)(origin)
         hessian = jax.hessian(value)(origin)

@@ -2,7 +2,8 @@
 
 With L = f − yᵀ(Ax − b) − zᵀ(Gx − side) − wᵀ(x − side) (forms/quadratic.py) the gain of the optimal value per unit of
 slack is z on a lower side and −z on an upper one, whatever the sense of the objective; an equation row = rhs + ε has
-the derivative y, times −1 where the program minimises the negative of the stated objective.
+the derivative y, times −1 where the program minimises the negative of the stated objective. The gain per unit of ε in
+``e + ε in K`` is u, a matrix for svec.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.lowering.cone_families import ConeFamily, Conic
 from karush.compiler.lowering.families import Bound, Family
 from karush.compiler.lowering.standardise import Template
+from karush.compiler.lowering.symmetric import symmetric_matrix
 from karush.solvers.forms.quadratic import Point
 
 Entries = dict[str, Any]
@@ -38,6 +41,9 @@ class Recovery:
         if point.w is not None:
             for bound, values in self._by_bound(point.w):
                 _put_gains(found, bound.var.name, None, bound, values)
+        if self.template.stacks:
+            for cones, values in self._by_cones(jnp.zeros(0) if point.u is None else point.u):
+                put(found, cones.label, None, self._of_cones(cones, values))
         return found
 
     def masks(self, rows: Array, bounds: Array | None) -> Entries:
@@ -53,7 +59,7 @@ class Recovery:
 
     def conflict(self, certificate: Point) -> dict[str, Array]:
         """By the name of a family (its label, or ``line 14``): does the certificate weigh a row of it? Scalars."""
-        weights = [certificate.y, certificate.z] + ([] if certificate.w is None else [certificate.w])
+        weights = [part for part in (certificate.y, certificate.z, certificate.w, certificate.u) if part is not None]
         largest = jnp.max(jnp.concatenate([jnp.abs(w) for w in weights]), initial=0.0)
         found: dict[str, Array] = {}
 
@@ -63,11 +69,16 @@ class Recovery:
 
         for family, values in self._by_family(self.template.equalities, certificate.y):
             note(family.name, values)
+        for skew, values in self._by_skew(certificate.y):
+            note(skew.name, values)
         for family, values in self._by_family(self.template.inequalities, certificate.z):
             note(family.name, values)
         if certificate.w is not None:
             for bound, values in self._by_bound(certificate.w):
                 note(bound.var.name, values)
+        if certificate.u is not None:
+            for cones, values in self._by_cones(certificate.u):
+                note(cones.name, values)
         return found
 
     # ------------------------------------------------------------ cutting vectors
@@ -79,6 +90,28 @@ class Recovery:
             shape = self.template.shape(family.shape)
             yield family, vector[at : at + number].reshape(shape)
             at = at + number
+
+    def _by_skew(self, vector: Array) -> Iterator[tuple[ConeFamily, Array]]:
+        """The equations that make matrices symmetric, which are the last."""
+        at = sum(self.template.rows(family) for family in self.template.equalities)
+        for family in self.template.skew:
+            number = self.template.skew_rows(family)
+            yield family, vector[at : at + number]
+            at = at + number
+
+    def _by_cones(self, vector: Array) -> Iterator[tuple[Conic, Array]]:
+        """(family, its part as (cones, dimension))."""
+        at = 0
+        for stack in self.template.stacks:
+            for family, count in zip(stack.families, stack.counts, strict=True):
+                number = count * stack.dimension
+                yield family, vector[at : at + number].reshape((count, stack.dimension))
+                at = at + number
+
+    def _of_cones(self, family: Conic, values: Array) -> Array:
+        """The multipliers of a family with an axis for each binder, those of matrices as matrices."""
+        each = symmetric_matrix(values) if family.kind == "semidefinite" else values
+        return each.reshape((*self.template.shape(family.axes), *each.shape[1:]))
 
     def _by_bound(self, vector: Array) -> Iterator[tuple[Bound, Array]]:
         parts = self.template.layout.split(vector)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.lowering.cone_families import ConeFamily
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family
 from karush.compiler.lowering.infinities import raw_side
@@ -17,11 +18,16 @@ from karush.compiler.model import Expr
 
 
 def slacks(
-    families: Iterable[Family], bounds: Iterable[Bound], evaluator: Evaluator, scope: Scope, bounding: frozenset[str]
+    families: Iterable[Family],
+    bounds: Iterable[Bound],
+    cones: Iterable[ConeFamily],
+    evaluator: Evaluator,
+    scope: Scope,
+    bounding: frozenset[str],
 ) -> Entries:
     """By label: ``upper − row`` and ``row − lower``, ∞ where there is no such side; ``rhs − row`` for equations.
 
-    Rows that a filter leaves out have 0.
+    Of ``e in K`` it is e, a point of K. Rows that a filter leaves out have 0.
     """
     found: Entries = {}
     for family in families:
@@ -34,7 +40,32 @@ def slacks(
         for part, sign, side in _parts(bound):
             gap = sign * (evaluator.value(side, scope) - value)
             put(found, bound.var.name, part, _unbounded(gap, side, evaluator, scope, bounding))
+    for cone in cones:
+        put(found, cone.label, None, _point(cone, evaluator, scope))
     return found
+
+
+def _point(family: ConeFamily, evaluator: Evaluator, scope: Scope) -> Array:
+    shape, dtype = scope.inputs.shape(family.value.shape), scope.inputs.dtype
+
+    def run(inner: Scope) -> Array:
+        return jnp.broadcast_to(jnp.asarray(evaluator.value(family.value, inner), dtype), shape)
+
+    return evaluator.clauses.lanes(scope, family.binders, family.expressions, _where(family, evaluator, run))
+
+
+def _where(
+    family: Family | ConeFamily, evaluator: Evaluator, run: Callable[[Scope], Array]
+) -> Callable[[Scope], Array]:
+    """The same with 0 where the filter leaves a position out."""
+
+    def kept(inner: Scope) -> Array:
+        if family.condition is None:
+            return run(inner)
+        holds = jnp.asarray(evaluator.value(family.condition, inner))
+        return jnp.where(holds, run(inner.guarded(holds)), 0)
+
+    return kept
 
 
 def _parts(item: Family | Bound) -> list[tuple[str | None, int, Expr]]:
@@ -60,15 +91,9 @@ def _slack(
         gap = jnp.asarray(_unbounded(gap, side, evaluator, inner, bounding), dtype)
         return jnp.broadcast_to(gap, shape)
 
-    def kept(inner: Scope) -> Array:
-        if family.condition is None:
-            return run(inner)
-        holds = jnp.asarray(evaluator.value(family.condition, inner))
-        return jnp.where(holds, run(inner.guarded(holds)), 0)
-
     extra = raw_side(side, bounding)
     bodies = family.expressions if extra is None else (*family.expressions, extra)
-    return evaluator.clauses.lanes(scope, family.binders, bodies, kept)
+    return evaluator.clauses.lanes(scope, family.binders, bodies, _where(family, evaluator, run))
 
 
 def _unbounded(gap: Any, side: Expr, evaluator: Evaluator, scope: Scope, bounding: frozenset[str]) -> Any:

@@ -1,6 +1,6 @@
 """A reduced model as a template: a function from params to the data of a quadratic program.
 
-    θ  ↦  P, q, c, A, b, G, lower, upper, bounds        (solvers/forms/quadratic.py)
+    θ  ↦  P, q, c, A, b, G, lower, upper, bounds, F, g        (solvers/forms/quadratic.py)
 
 Everything static (which families of rows there are, their shapes and their order) is settled before any number is
 known; the arrays come from the structure of the expressions (affine.py, quadratic.py).
@@ -19,12 +19,15 @@ from jax import Array
 from karush.compiler.dependence import Dependence
 from karush.compiler.lowering.affine import AffineForms
 from karush.compiler.lowering.affine_blocks import size_of
+from karush.compiler.lowering.cone_families import ConeFamily, Conic, Stack, cone_families_of, stacked
+from karush.compiler.lowering.cone_values import Cone, ConeValues, cone_rows, skew_rows
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
 from karush.compiler.lowering.gram import Layout, assemble_matrix, assemble_vector
 from karush.compiler.lowering.quadratic import QuadraticTerms
 from karush.compiler.lowering.row_values import Rows, RowValues, filled_side
 from karush.compiler.lowering.scope import Inputs, Move, Scope, moved_alone
+from karush.compiler.lowering.symmetric import triangular
 from karush.compiler.lowering.terms import multiplied
 from karush.compiler.model import Constraint, Expr, Model
 from karush.solvers.forms.quadratic import QuadraticProgram
@@ -32,10 +35,11 @@ from karush.solvers.forms.quadratic import QuadraticProgram
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Template:
-    """The quadratic program of a model whose objective is quadratic and whose constraints are relations.
+    """The quadratic program of a model whose objective is quadratic, and whose constraints are relations and cones.
 
     ``affine`` says of an expression of the objective whether it is known to be affine in the vars; ``bounding`` are
-    the params that may be infinite, which ``program`` takes split in two.
+    the params that may be infinite, which ``program`` takes split in two. ``symmetric`` says of a matrix whether it is
+    known to be its own transpose.
     """
 
     model: Model
@@ -46,13 +50,17 @@ class Template:
     owners: Mapping[Constraint, str]
     bounding: frozenset[str]
     affine: Callable[[Expr], bool]
+    symmetric: Callable[[Expr], bool]
 
     # ------------------------------------------------------------ static knowledge
 
     @cached_property
     def layout(self) -> Layout:
         """Where each var lies in x."""
-        return Layout({name: self.shape(var.shape) for name, var in self.model.vars.items()})
+        shapes = {name: self.shape(var.shape) for name, var in self.model.vars.items()}
+        symmetric = frozenset(n for n, var in self.model.vars.items() if var.set is not None and var.set.name == "psd")
+        kept = {n: (triangular(shape[0]),) if n in symmetric else shape for n, shape in shapes.items()}
+        return Layout(kept, symmetric)
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
@@ -68,6 +76,21 @@ class Template:
     def inequalities(self) -> tuple[Family, ...]:
         """The families of G."""
         return tuple(family for family in self.families if not family.is_equality)
+
+    @cached_property
+    def cones(self) -> tuple[ConeFamily, ...]:
+        """The families of rows in cones."""
+        return cone_families_of(self.model, self.owners, self.symmetric)
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The same as they stand in F, equal cones together."""
+        return stacked((family, self.dimension(family), size_of(self.shape(family.axes))) for family in self.cones)
+
+    @cached_property
+    def skew(self) -> tuple[ConeFamily, ...]:
+        """The families of matrices that equations make symmetric: behind the other rows of A."""
+        return tuple(family for family in self.cones if family.has_equations)
 
     @cached_property
     def bounds(self) -> tuple[Bound, ...]:
@@ -88,22 +111,39 @@ class Template:
         """The number of rows of a family."""
         return size_of(self.shape(family.shape))
 
+    def dimension(self, family: ConeFamily) -> int:
+        """The number of rows of one cone."""
+        shape = self.shape(family.value.shape)
+        return triangular(shape[0]) if family.kind == "semidefinite" else shape[0]
+
+    def skew_rows(self, family: ConeFamily) -> int:
+        """The number of equations that make the matrices of a family symmetric."""
+        order = self.shape(family.value.shape)[0]
+        return size_of(self.shape(family.axes)) * (triangular(order) - order)
+
     def counts(self) -> dict[str, Any]:
-        """Numbers of variables, of equations, and of inequalities: each side of a row and of a bound is one."""
+        """Numbers of variables, of equations, and of inequalities: each side of a row and of a bound is one, and each
+        row in a cone.
+        """
         sides = [self.rows(f) * _sides(f) for f in self.inequalities]
         bounds = [self.layout.sizes[b.var.name] * _sides(b) for b in self.bounds]
-        equalities = sum(self.rows(f) for f in self.equalities)
-        return {"variables": self.layout.total, "equalities": equalities, "inequalities": sum(sides) + sum(bounds)}
+        conic = [stack.dimension * sum(stack.counts) for stack in self.stacks]
+        equalities = sum(self.rows(f) for f in self.equalities) + sum(map(self.skew_rows, self.skew))
+        inequalities = sum(sides) + sum(bounds) + sum(conic)
+        return {"variables": self.layout.total, "equalities": equalities, "inequalities": inequalities}
 
     # ------------------------------------------------------------ the program
 
     def program(self, params: Mapping[str, Array], move: Move = moved_alone) -> QuadraticProgram:
         """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
         scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype, {}, move), self.dependence)
-        forms = AffineForms(self.evaluator, self.layout.shapes)
+        forms = AffineForms(self.evaluator, self.layout)
         values = RowValues(forms, self.layout, self.bounding)
         quadratic, linear, constant = self._objective(forms, scope)
-        equalities = self._stack([values.rows(f, scope) for f in self.equalities])
+        conic = ConeValues(forms, self.layout)
+        cones: dict[Conic, Cone] = {family: conic.cones(family, scope) for family in self.cones}
+        symmetry = [skew_rows(cones[family]) for family in self.skew]
+        equalities = self._stack([*(values.rows(f, scope) for f in self.equalities), *symmetry])
         inequalities = self._stack([values.rows(f, scope) for f in self.inequalities])
         lower, has_lower = self._bounds(values, scope, upper=False)
         upper, has_upper = self._bounds(values, scope, upper=True)
@@ -123,6 +163,7 @@ class Template:
             has_upper=None if inequalities.upper is None else inequalities.upper.present,
             has_bound_lower=has_lower,
             has_bound_upper=has_upper,
+            cone_rows=cone_rows(self.stacks, cones),
         )
 
     def _objective(self, forms: AffineForms, scope: Scope) -> tuple[Array | None, Array, Array]:

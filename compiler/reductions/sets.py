@@ -4,7 +4,8 @@
     x in l1_ball(r)   norm1(x) <= r                x in ball(r)        norm2(x) <= r
     X in sym          X == X.T
 
-A var keeps the sets that are bounds on its entries (``nonneg nonpos box``); the rows of the others carry its name.
+A var keeps the sets that are bounds on its entries (``nonneg nonpos box``); the rows of the others carry its name. A
+var in ``psd`` keeps that too: it says which entries there are to solve for.
 Where a set is several families of rows, the inequalities carry the label and the equation carries none.
 """
 
@@ -64,7 +65,7 @@ def _of_var(var: Var) -> tuple[Var, tuple[Constraint, ...]]:
         (radius,) = use.arguments
         return replace(var, set=SetUse("box", (_negated(radius), radius), use.span)), ()
     member = InSet(var.name, (), None, value, use, use.span)
-    return replace(var, set=None), _of_constraint(member)
+    return var if use.name == "psd" else replace(var, set=None), _of_constraint(member)
 
 
 def _of_constraint(member: InSet) -> tuple[Constraint, ...]:
