@@ -13,19 +13,22 @@ Unbounded: a direction d with
     Pd = 0,  Ad = 0,  (Gd)_i ≥ 0 where row i has a lower side, ≤ 0 where it has an upper one,  d alike,  qᵀd = −1
 
 along which the objective falls for ever from any feasible point (that there is one is not claimed: an infeasible
-problem that has such a direction may be reported either way).
+problem that has such a direction may be reported either way). Rows in cones add to both what cone_certificates.py says.
 
 Defects are relative to the largest term of all the rows, so that no scaling of the problem makes one look small.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.solvers.cone_certificates import dual_part, farkas_parts, ray_defect, still_gram
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import Matrix, row_maxima, row_terms
+from karush.solvers.matrices import Matrix, dense, row_maxima, row_terms
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows, rows_of
 
@@ -48,7 +51,8 @@ def farkas_value(problem: QuadraticProgram, certificate: Point) -> Array:
     """bᵀy + Σ_{z>0} lower z + Σ_{z<0} upper z + the same for w."""
     rows = rows_of(problem)
     v = rows.multipliers(certificate)
-    return problem.equality_rhs @ certificate.y + _pressing(rows, v)[0] @ v
+    value = problem.equality_rhs @ certificate.y + _pressing(rows, v)[0] @ v
+    return value + farkas_parts(problem, certificate.u, inside=True)[3]
 
 
 def crossing(problem: QuadraticProgram) -> Array:
@@ -66,26 +70,31 @@ def crossing_certificate(problem: QuadraticProgram) -> Point:
     most = excess == jnp.max(excess, initial=-jnp.inf)
     first = most & (jnp.cumsum(most) == 1) & (excess > 0)
     v = jnp.where(first, 1 / jnp.where(first, excess, 1), 0)
-    return rows.point(jnp.zeros_like(problem.linear), jnp.zeros_like(problem.equality_rhs), v)
+    none = rows.point(jnp.zeros_like(problem.linear), jnp.zeros_like(problem.equality_rhs), v)
+    return none if problem.cone_rows is None else replace(none, u=jnp.zeros_like(problem.cone_rows.offset))
 
 
-def infeasibility_defect(problem: QuadraticProgram, certificate: Point) -> Array:
+def infeasibility_defect(problem: QuadraticProgram, certificate: Point, inside: bool = False) -> Array:
     """How far the multipliers are from a Farkas certificate, relatively; infinite if the value is not positive.
 
     The largest of |Aᵀy + Gᵀz + w|, of the multipliers on absent sides (as terms of that sum), both over the largest
-    term of the sum, and of |value − 1|; infinite too if the value is within rounding of its own terms.
+    term of the sum, and of |value − 1|; infinite too if the value is within rounding of its own terms. ``inside``:
+    u is known to be in K*.
     """
     rows = rows_of(problem)
     A, y, v = problem.equality_matrix, certificate.y, rows.multipliers(certificate)
     side, present = _pressing(rows, v)
     m = rows.matrix.shape[0]
-    sum_ = A.T @ y + rows.adjoint(v)
+    cones = farkas_parts(problem, certificate.u, inside)
+    sum_ = A.T @ y + rows.adjoint(v) + cones[0]
     terms = jnp.maximum(largest(row_terms(A.T, y)), largest(row_terms(rows.matrix.T, v[:m])))
-    terms = jnp.maximum(terms, largest(jnp.abs(v[m:])))
+    terms = jnp.maximum(jnp.maximum(terms, largest(jnp.abs(v[m:]))), cones[1])
     absent = jnp.where(present, 0, jnp.abs(v))
     wrong = jnp.maximum(largest(row_terms(rows.matrix.T, absent[:m])), largest(absent[m:]))
-    value = problem.equality_rhs @ y + side @ v
+    wrong = jnp.maximum(wrong, cones[2])
+    value = problem.equality_rhs @ y + side @ v + cones[3]
     value_terms = jnp.maximum(largest(jnp.abs(problem.equality_rhs * y)), largest(jnp.abs(side * v)))
+    value_terms = jnp.maximum(value_terms, cones[4])
     eps = jnp.finfo(value.dtype).eps
     defect = jnp.maximum(largest(jnp.abs(sum_)), wrong) / jnp.where(terms > 0, terms, 1)
     defect = jnp.maximum(defect, jnp.abs(value - 1))
@@ -93,10 +102,11 @@ def infeasibility_defect(problem: QuadraticProgram, certificate: Point) -> Array
     return jnp.where(sound, defect, jnp.inf)
 
 
-def unboundedness_defect(problem: QuadraticProgram, certificate: Point) -> Array:
+def unboundedness_defect(problem: QuadraticProgram, certificate: Point, slack: Array | None = None) -> Array:
     """How far the direction is from a ray of descent, relatively; infinite if qᵀd is not negative.
 
     Each row's defect is over its largest term (|A_ij d_j|), or over the largest of d if that is larger in the bounds.
+    Fd is measured from the point ``slack`` of K where one is given, else from the nearest one.
     """
     rows = rows_of(problem)
     d = certificate.x
@@ -115,6 +125,7 @@ def unboundedness_defect(problem: QuadraticProgram, certificate: Point) -> Array
     defect = jnp.maximum(defect, largest(leaving[m:]) / jnp.where(scale > 0, scale, 1))
     if problem.quadratic is not None:
         defect = jnp.maximum(defect, largest(relative(problem.quadratic @ d, problem.quadratic)))
+    defect = jnp.maximum(defect, ray_defect(problem, d, slack))
     slope = problem.linear @ d
     eps = jnp.finfo(slope.dtype).eps
     sound = slope < -100 * eps * largest(jnp.abs(problem.linear * d))
@@ -122,13 +133,21 @@ def unboundedness_defect(problem: QuadraticProgram, certificate: Point) -> Array
     return jnp.where(sound & jnp.isfinite(defect), defect, jnp.inf)
 
 
-def normalised_farkas(problem: QuadraticProgram, certificate: Point) -> Point:
-    """The multipliers with x = 0, freed of those on absent sides and divided by their value (by 1 if not > 0)."""
-    rows = rows_of(problem)
+def normalised_farkas(problem: QuadraticProgram, certificate: Point, inside: bool = False) -> Point:
+    """The multipliers with x = 0, freed of those on absent sides and divided by their value (by 1 if not > 0).
+
+    Those of rows in cones are projected on K*, unless they are known to be ``inside``.
+    """
+    rows, cones = rows_of(problem), problem.cone_rows
     v = _signed(rows, rows.multipliers(certificate))
     value = problem.equality_rhs @ certificate.y + _pressing(rows, v)[0] @ v
+    if cones is None or certificate.u is None:
+        scale = jnp.where(value > 0, value, 1)
+        return rows.point(jnp.zeros_like(certificate.x), certificate.y / scale, v / scale)
+    u = certificate.u if inside else dual_part(cones, certificate.u)
+    value = value - cones.offset @ u
     scale = jnp.where(value > 0, value, 1)
-    return rows.point(jnp.zeros_like(certificate.x), certificate.y / scale, v / scale)
+    return replace(rows.point(jnp.zeros_like(certificate.x), certificate.y / scale, v / scale), u=u / scale)
 
 
 def normalised_ray(problem: QuadraticProgram, certificate: Point) -> Point:
@@ -136,30 +155,35 @@ def normalised_ray(problem: QuadraticProgram, certificate: Point) -> Point:
     rows = rows_of(problem)
     slope = -(problem.linear @ certificate.x)
     d = certificate.x / jnp.where(slope != 0, slope, 1)
-    return rows.point(d, jnp.zeros_like(certificate.y), jnp.zeros_like(rows.sides.lower))
+    ray = rows.point(d, jnp.zeros_like(certificate.y), jnp.zeros_like(rows.sides.lower))
+    return ray if certificate.u is None else replace(ray, u=jnp.zeros_like(certificate.u))
 
 
 def sharpened_farkas(problem: QuadraticProgram, certificate: Point, delta: Array) -> Point:
     """The nearest multipliers with the same zeros that satisfy Aᵀy + Gᵀz + w = 0; wants a scaled problem.
 
     Least squares over the support by the normal equations in the variables, refined. Small entries, which the
-    correction might turn, are dropped first: what is left presses clearly.
+    correction might turn, are dropped first: what is left presses clearly. Multipliers of cones are corrected as if
+    they were inside: what that spoils the projection on K* takes back, or the result is not the sharper one.
     """
-    rows = rows_of(problem)
+    rows, cones = rows_of(problem), problem.cone_rows
     A, v = problem.equality_matrix, rows.multipliers(certificate)
     clear = jnp.abs(v) > jnp.sqrt(delta) * jnp.maximum(largest(jnp.abs(v)), largest(jnp.abs(certificate.y)))
     v = jnp.where(clear, v, 0)
     n = problem.linear.shape[0]
     H = A.T @ A + rows.gram(clear.astype(v.dtype)) + delta * jnp.eye(n, dtype=v.dtype)
-    factor = jnp.linalg.cholesky(H)
+    F = jnp.zeros((0, n), v.dtype) if cones is None else dense(cones.matrix)
+    u = jnp.zeros(0, v.dtype) if certificate.u is None else certificate.u
+    factor = jnp.linalg.cholesky(H + F.T @ F)
 
-    def correct(_: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        y, v = carry
-        t = jax.scipy.linalg.cho_solve((factor, True), A.T @ y + rows.adjoint(v))
-        return y - A @ t, jnp.where(clear, v - rows.apply(t), 0)
+    def correct(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        y, v, u = carry
+        t = jax.scipy.linalg.cho_solve((factor, True), A.T @ y + rows.adjoint(v) + F.T @ u)
+        return y - A @ t, jnp.where(clear, v - rows.apply(t), 0), u - F @ t
 
-    y, v = jax.lax.fori_loop(0, CORRECTIONS, correct, (certificate.y, v))
-    return normalised_farkas(problem, rows.point(jnp.zeros_like(certificate.x), y, v))
+    y, v, u = jax.lax.fori_loop(0, CORRECTIONS, correct, (certificate.y, v, u))
+    sharp = rows.point(jnp.zeros_like(certificate.x), y, v)
+    return normalised_farkas(problem, sharp if certificate.u is None else replace(sharp, u=u))
 
 
 def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -> Point:
@@ -175,10 +199,12 @@ def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -
     H = A.T @ A + rows.gram(held.astype(d.dtype))
     if problem.quadratic is not None:
         H = H + problem.quadratic.T @ problem.quadratic
+    if problem.cone_rows is not None:
+        H = H + still_gram(problem.cone_rows, d, delta)
     factor = jnp.linalg.cholesky(H + delta * jnp.eye(n, dtype=d.dtype))
 
     def correct(_: int, d: Array) -> Array:
         return d - jax.scipy.linalg.cho_solve((factor, True), H @ d)
 
     d = jax.lax.fori_loop(0, CORRECTIONS, correct, d)
-    return normalised_ray(problem, rows.point(d, certificate.y, jnp.zeros_like(value)))
+    return normalised_ray(problem, replace(certificate, x=d))

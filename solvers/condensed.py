@@ -13,18 +13,21 @@ no solution (it adds Aᵀ(A dx − g) = 0) and keeps H well conditioned where on
 Greif 2003). Refinement is done against the unregularised system in all three blocks, dv being an unknown of its
 own: so dv keeps its accuracy where (V + δ)⁻¹ is huge, which the condensed formula alone would lose. The factors are
 inverted once, since they are applied many times and a product is several times cheaper than a triangular solve.
+
+Rows in cones, F dx + V du = h, are more rows of C, for which V is a block to each cone (cones/protocol.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.linalg import solve_triangular
 
+from karush.solvers.cones.product import ProductScaling
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows
 
@@ -49,24 +52,33 @@ def after(done: Array, delta: Array) -> Array:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Block:
-    """A right-hand side or a solution: ``x`` (n, r), ``y`` (p, r), ``v`` (k, r)."""
+    """A right-hand side or a solution: ``x`` (n, r), ``y`` (p, r), ``v`` (k, r), ``u`` (cones' rows, r)."""
 
     x: Array
     y: Array
     v: Array
+    u: Array
 
     def plus(self, other: Block) -> Block:
         """The sum, block by block."""
-        return Block(self.x + other.x, self.y + other.y, self.v + other.v)
+        return jax.tree.map(jnp.add, self, other)
 
     def minus(self, other: Block) -> Block:
         """The difference, block by block."""
-        return Block(self.x - other.x, self.y - other.y, self.v - other.v)
+        return jax.tree.map(jnp.subtract, self, other)
 
     def norms(self) -> Array:
         """The largest entry of each column, (r,)."""
-        columns = [jnp.max(jnp.abs(part), axis=0, initial=0.0) for part in (self.x, self.y, self.v)]
-        return jnp.maximum(jnp.maximum(columns[0], columns[1]), columns[2])
+        return reduce(jnp.maximum, [jnp.max(jnp.abs(part), axis=0, initial=0.0) for part in jax.tree.leaves(self)])
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ScaledCones:
+    """The rows in cones: ``matrix`` F (r, n) and V with (V + δI)⁻¹."""
+
+    matrix: Array
+    scaling: ProductScaling
 
 
 @jax.tree_util.register_dataclass
@@ -76,6 +88,7 @@ class Condensed:
 
     ``quadratic`` P or None, ``equality_matrix`` A, ``rows`` C, ``ratio`` V (k,), ``weight`` (V + δ)⁻¹ (k,), zero
     at rows that are not there, ``present`` (k,); ``inverse`` L⁻¹ for H = LLᵀ, ``schur`` that of A H⁻¹Aᵀ + δI.
+    ``cones`` F and V of the rows in cones.
     """
 
     quadratic: Array | None
@@ -86,22 +99,26 @@ class Condensed:
     present: Array
     inverse: Array
     schur: Array
+    cones: ScaledCones
 
     def product(self, d: Block) -> Block:
         """The unregularised matrix times d."""
         A = self.equality_matrix
-        x = -(A.T @ d.y) - self.rows.adjoint(d.v)
+        F = self.cones.matrix
+        x = -(A.T @ d.y) - self.rows.adjoint(d.v) - F.T @ d.u
         if self.quadratic is not None:
             x = x + self.quadratic @ d.x
-        v = self.rows.apply(d.x) + self.ratio[:, None] * d.v
-        return Block(x, A @ d.x, jnp.where(self.present[:, None], v, 0))
+        v = jnp.where(self.present[:, None], self.rows.apply(d.x) + self.ratio[:, None] * d.v, 0)
+        return Block(x, A @ d.x, v, F @ d.x + self.cones.scaling.multiply(d.u))
 
     def _once(self, rhs: Block) -> Block:
         A, weight = self.equality_matrix, self.weight[:, None]
-        x = _apply(self.inverse, rhs.x + self.rows.adjoint(weight * rhs.v) + A.T @ rhs.y)
+        F, scaling = self.cones.matrix, self.cones.scaling
+        pressed = self.rows.adjoint(weight * rhs.v) + F.T @ scaling.weigh(rhs.u)
+        x = _apply(self.inverse, rhs.x + pressed + A.T @ rhs.y)
         y = _apply(self.schur, rhs.y - A @ x)
         x = x + _apply(self.inverse, A.T @ y)
-        return Block(x, y, weight * (rhs.v - self.rows.apply(x)))
+        return Block(x, y, weight * (rhs.v - self.rows.apply(x)), scaling.weigh(rhs.u - F @ x))
 
     def solve(self, rhs: Block) -> Block:
         """The solution, refined; a step of refinement that does not shrink the residual is not taken."""
@@ -129,20 +146,27 @@ def _inverse_factor(matrix: Array) -> Array:
 
 
 def factorise(
-    quadratic: Array | None, equality_matrix: Array, rows: Rows, ratio: Array, present: Array, delta: Array
+    quadratic: Array | None,
+    equality_matrix: Array,
+    rows: Rows,
+    ratio: Array,
+    present: Array,
+    delta: Array,
+    cones: ScaledCones,
 ) -> Condensed:
     """Factorise for the ratios V (k,) of the present rows; NaN in the factors where H is not positive definite."""
     n = equality_matrix.shape[1]
     dtype = equality_matrix.dtype
     weight = jnp.where(present, 1 / (ratio + delta), 0)
-    H = rows.gram(weight) + equality_matrix.T @ equality_matrix + delta * jnp.eye(n, dtype=dtype)
+    H = rows.gram(weight) + cones.scaling.gram(cones.matrix)
+    H = H + equality_matrix.T @ equality_matrix + delta * jnp.eye(n, dtype=dtype)
     if quadratic is not None:
         H = H + quadratic
     inverse = _inverse_factor(H)
     half = inverse @ equality_matrix.T
     schur = _inverse_factor(half.T @ half + delta * jnp.eye(half.shape[1], dtype=dtype))
     ratio = jnp.where(present, ratio, 0)
-    return Condensed(quadratic, equality_matrix, rows, ratio, weight, present, inverse, schur)
+    return Condensed(quadratic, equality_matrix, rows, ratio, weight, present, inverse, schur, cones)
 
 
 def is_usable(system: Condensed) -> Array:

@@ -6,6 +6,8 @@ With rows side_lower ≤ Cx ≤ side_upper (rows.py) one looks for (x, y, z_l, z
     Ax − bτ = 0                                  s_u = uτ − Cx ≥ 0,  z_u ≥ 0,  s_u∘z_u = 0
     Cx − lτ = 0 at rows with l = u (free v)      κ = −xᵀPx/τ − qᵀx + bᵀy + lᵀz_l − uᵀz_u + lᵀv ≥ 0,  τκ = 0
 
+Rows in cones add  s = Fx + gτ ∈ K,  u ∈ K*,  ⟨s, u⟩ = 0,  −Fᵀu in the first line and −gᵀu in that of κ.
+
 A solution with τ > 0 gives the optimum (x, y, v)/τ; one with τ = 0 < κ gives a certificate that there is none.
 A starting point need not be feasible, and none has to be guessed: the iterates stay bounded in either case.
 
@@ -15,13 +17,15 @@ and 3; the steps are Mehrotra's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers.condensed import Block, factorise
+from karush.solvers.condensed import Block, ScaledCones, factorise
+from karush.solvers.cones import product
+from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import dense
 from karush.solvers.rows import Rows, rows_of
@@ -30,7 +34,10 @@ from karush.solvers.rows import Rows, rows_of
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Embedded:
-    """The scaled data. ``low``, ``high``, ``pinned`` (k,): rows with a lower, an upper side, with both equal."""
+    """The scaled data. ``low``, ``high``, ``pinned`` (k,): rows with a lower, an upper side, with both equal.
+
+    ``cones`` are the problem's rows in cones, or none at all.
+    """
 
     problem: QuadraticProgram
     rows: Rows
@@ -39,6 +46,7 @@ class Embedded:
     low: Array
     high: Array
     pinned: Array
+    cones: ConeRows
 
     def quadratic_times(self, x: Array) -> Array:
         """Px, zero where there is no P."""
@@ -49,7 +57,10 @@ class Embedded:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Iterate:
-    """A point of the embedding; slacks are 1 and multipliers 0 at sides that are not there."""
+    """A point of the embedding; slacks are 1 and multipliers 0 at sides that are not there.
+
+    ``slack`` and ``u`` (r,) belong to the rows in cones.
+    """
 
     x: Array
     y: Array
@@ -60,6 +71,8 @@ class Iterate:
     v: Array
     tau: Array
     kappa: Array
+    slack: Array
+    u: Array
 
 
 def embed(problem: QuadraticProgram) -> Embedded:
@@ -79,6 +92,7 @@ def embed(problem: QuadraticProgram) -> Embedded:
         sides.has_lower & ~pinned,
         sides.has_upper & ~pinned,
         pinned,
+        product.none(problem.linear) if problem.cone_rows is None else problem.cone_rows,
     )
 
 
@@ -89,7 +103,8 @@ def multipliers(iterate: Iterate) -> Array:
 
 def point(data: Embedded, iterate: Iterate, scale: Array) -> Point:
     """The primal-dual point of the scaled problem, divided by ``scale``."""
-    return data.rows.point(iterate.x / scale, iterate.y / scale, multipliers(iterate) / scale)
+    linear = data.rows.point(iterate.x / scale, iterate.y / scale, multipliers(iterate) / scale)
+    return linear if data.problem.cone_rows is None else replace(linear, u=iterate.u / scale)
 
 
 def gap_product(data: Embedded, iterate: Iterate) -> Array:
@@ -97,7 +112,8 @@ def gap_product(data: Embedded, iterate: Iterate) -> Array:
     count = jnp.sum(data.low) + jnp.sum(data.high) + 1
     products = jnp.where(data.low, iterate.slack_lower * iterate.z_lower, 0)
     products = products + jnp.where(data.high, iterate.slack_upper * iterate.z_upper, 0)
-    return (jnp.sum(products) + iterate.tau * iterate.kappa) / count
+    total = jnp.sum(products) + iterate.slack @ iterate.u + iterate.tau * iterate.kappa
+    return total / (count + product.degree(data.cones))
 
 
 def columns(*blocks: Block) -> Block:
@@ -114,25 +130,28 @@ def start(data: Embedded, delta: Array) -> Iterate:
     """A point near the least-squares centre: x fits the sides, the multipliers fit the gradient; τ = κ = 1.
 
     Two solves with V = 1: (0, b, sides) for x, (−q, 0, 0) for the multipliers; one with both right-hand sides where
-    P is there. Slacks and multipliers are then shifted to at least 1 if any is below the shift.
+    P is there. Slacks and multipliers are then shifted to at least 1 if any is below the shift. Where a cone is not
+    symmetric the start is its central point instead, and zero for x, y and v: nothing else is near the central path.
     """
-    problem, rows = data.problem, data.rows
+    problem, rows, cones = data.problem, data.rows, data.cones
+    if not product.is_symmetric(cones):
+        return _central_start(data)
     present = data.low | data.high | data.pinned
     n, k = problem.linear.shape[0], data.lower.shape[0]
     dtype = problem.linear.dtype
     quadratic = jnp.eye(n, dtype=dtype) * 1e-2 if problem.quadratic is None else dense(problem.quadratic)
     ratio = jnp.where(data.pinned, 0, jnp.ones(k, dtype))
-    system = factorise(quadratic, dense(problem.equality_matrix), rows, ratio, present, delta)
+    system = factorise(quadratic, dense(problem.equality_matrix), rows, ratio, present, delta, _unscaled(cones, delta))
     nearest = jnp.where(data.low & data.high, (data.lower + data.upper) / 2, jnp.where(data.low, data.lower, 0))
     nearest = jnp.where(data.high & ~data.low, data.upper, nearest)
     nearest = jnp.where(data.pinned, data.lower, nearest)
-    fit = Block(jnp.zeros_like(problem.linear), problem.equality_rhs, nearest)
-    press = Block(-problem.linear, jnp.zeros_like(problem.equality_rhs), jnp.zeros_like(nearest))
+    fit = Block(jnp.zeros_like(problem.linear), problem.equality_rhs, nearest, -cones.offset)
+    press = replace(jax.tree.map(jnp.zeros_like, fit), x=-problem.linear)
     if problem.quadratic is None:
         both = system.solve(columns(fit, press))
         primal, dual = column(both, 0), column(both, 1)
     else:
-        total = Block(press.x, fit.y, fit.v)
+        total = replace(fit, x=press.x)
         primal = dual = column(system.solve(columns(total)), 0)
     return _interior_start(data, primal, dual)
 
@@ -142,6 +161,7 @@ def _interior_start(data: Embedded, primal: Block, dual: Block) -> Iterate:
     primal, dual = (jax.tree.map(lambda part: jnp.where(jnp.isfinite(part), part, 0), d) for d in (primal, dual))
     value = data.rows.apply(primal.x)
     one = jnp.ones((), value.dtype)
+    slack = data.cones.matrix @ primal.x + data.cones.offset
     return Iterate(
         x=primal.x,
         y=dual.y,
@@ -152,7 +172,24 @@ def _interior_start(data: Embedded, primal: Block, dual: Block) -> Iterate:
         v=jnp.where(data.pinned, dual.v, 0),
         tau=one,
         kappa=one,
+        slack=product.interior(data.cones, slack),
+        u=product.interior(data.cones, dual.u),
     )
+
+
+def _central_start(data: Embedded) -> Iterate:
+    zero = jax.tree.map(jnp.zeros_like, (data.problem.linear, data.problem.equality_rhs, data.lower))
+    one = jnp.ones_like(data.lower)
+    e = product.centre(data.cones)
+    low, high = data.low.astype(one.dtype), data.high.astype(one.dtype)
+    tau = jnp.ones_like(data.problem.constant)
+    return Iterate(zero[0], zero[1], one, one, low, high, zero[2], tau, tau, e, e)
+
+
+def _unscaled(cones: ConeRows, delta: Array) -> ScaledCones:
+    """The rows in symmetric cones with V = I."""
+    e = product.centre(cones)
+    return ScaledCones(dense(cones.matrix), product.scale(cones, e, e, delta))
 
 
 def _interior(values: Array, present: Array) -> Array:

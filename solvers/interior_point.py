@@ -1,4 +1,4 @@
-"""An interior point for linear and convex quadratic programs that also recognises that there is no solution.
+"""An interior point for convex quadratic and cone programs that also recognises that there is no solution.
 
 Ruiz equilibration (scaling.py), the homogeneous embedding with Mehrotra's predictor-corrector (embedding.py) on a
 regularised and refined factorisation (condensed.py), then active-set refinement (polish.py). Every verdict is taken on
@@ -8,7 +8,7 @@ verified in certificates.py. One problem per call; batches by ``jax.vmap``, wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -57,10 +57,12 @@ class _State:
 def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: Iterate, tol: Array) -> tuple:
     """(what the iterate shows, its scaled point, that point's error)."""
     best = iterate_point(data, it, it.tau)
-    residuals = kkt_residuals(problem, scaling.unscale(best))
+    residuals = kkt_residuals(problem, scaling.unscale(best), _slack(scaling, it))
     error = worst(residuals)
     direction = iterate_point(data, it, jnp.ones_like(it.tau))
-    empty, endless = verdict.is_suspicious(data.problem, direction, tol)
+    empty, endless = verdict.is_suspicious(
+        data.problem, direction, tol, None if problem.cone_rows is None else it.slack
+    )
     # where complementarity is not strict the gap is of the order √μ and does not get within tol in time
     mean = gap_product(data, it) / it.tau**2
     settled = (mean <= 1e-5 * tol) | ((mean <= 1e-3 * tol) & (error <= tol))
@@ -68,6 +70,11 @@ def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: It
     outcome = jnp.where(settled | (error <= 0.01 * tol), _OPTIMAL, _RUNNING)
     outcome = jnp.where(endless, _NO_BOUND, outcome)
     return jnp.where(empty, _NO_POINT, outcome), best, error
+
+
+def _slack(scaling: Scaling, it: Iterate) -> Array | None:
+    """The slack of the rows in cones, in the problem's own units."""
+    return None if scaling.cones is None else it.slack / (it.tau * scaling.cones)
 
 
 def _iterate(
@@ -124,11 +131,23 @@ def _is_finite(tree: object) -> Array:
 def _warm_started(
     problem: QuadraticProgram, data: Embedded, scaling: Scaling, warm: Point, tol: Array
 ) -> tuple[Polished, Array]:
-    """Active-set refinement from a given point, and whether that is already the answer."""
-    warm = data.rows.point(warm.x, warm.y, data.rows.multipliers(warm))
-    labels = guess(data.rows, scaling.scale(warm))
-    polished = polish(problem, warm, labels, _is_finite(warm), 0.01 * tol)
+    """Refinement from a given point, and whether that is already the answer."""
+    given = data.rows.point(warm.x, warm.y, data.rows.multipliers(warm))
+    if problem.cone_rows is not None:
+        u = jnp.zeros_like(problem.cone_rows.offset) if warm.u is None else warm.u
+        given = replace(given, u=u)
+    polished = _refined(problem, data, scaling, given, _is_finite(given), 0.01 * tol)
     return polished, worst(polished.residuals) <= tol
+
+
+def _refined(
+    problem: QuadraticProgram, data: Embedded, scaling: Scaling, point: Point, wanted: Array, target: Array
+) -> Polished:
+    """The point made as good as it gets, where ``wanted``, by guessing what is active: never worse than before."""
+    labels = guess(data.rows, scaling.scale(point))
+    if problem.cone_rows is not None:
+        return Polished(point, kkt_residuals(problem, point), labels)
+    return polish(problem, point, labels, wanted, target)
 
 
 def solve(
@@ -169,9 +188,8 @@ def solve(
     empty, endless, certificate = verdict.decide(
         problem, data.problem, scaling, direction, ~ready & (~optimal | huge), accuracy
     )
-    polished = polish(
-        problem, scaling.unscale(end.best), guess(data.rows, end.best), ~ready & ~empty & ~endless, 1e-4 * tol
-    )
+    unsettled = ~ready & ~empty & ~endless
+    polished = _refined(problem, data, scaling, scaling.unscale(end.best), unsettled, 1e-4 * tol)
     if given is not None:
         better = worst(given.residuals) <= worst(polished.residuals)
         polished = jax.tree.map(partial(jnp.where, better), given, polished)

@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers.condensed import Block, Condensed, factorise, is_usable
+from karush.solvers.condensed import Block, Condensed, ScaledCones, factorise, is_usable
+from karush.solvers.cones.product import scale
 from karush.solvers.embedding import Embedded, Iterate, column, columns, gap_product, multipliers
 from karush.solvers.matrices import dense
+from karush.solvers.step_length import longest
 
 
 def _weights(data: Embedded, iterate: Iterate) -> tuple[Array, Array, Array]:
@@ -30,7 +32,7 @@ def _weights(data: Embedded, iterate: Iterate) -> tuple[Array, Array, Array]:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Defect:
-    """The residuals of the six lines of the embedding."""
+    """The residuals of the lines of the embedding."""
 
     x: Array
     y: Array
@@ -38,6 +40,7 @@ class _Defect:
     upper: Array
     pinned: Array
     tau: Array
+    cones: Array
 
 
 def _defect(data: Embedded, it: Iterate) -> _Defect:
@@ -45,13 +48,19 @@ def _defect(data: Embedded, it: Iterate) -> _Defect:
     value = data.rows.apply(it.x)
     Px = data.quadratic_times(it.x)
     pressing = data.lower @ (it.z_lower + it.v) - data.upper @ it.z_upper
+    pressing = pressing - data.cones.offset @ it.u
     return _Defect(
-        x=Px + problem.linear * it.tau - problem.equality_matrix.T @ it.y - data.rows.adjoint(multipliers(it)),
+        x=Px
+        + problem.linear * it.tau
+        - problem.equality_matrix.T @ it.y
+        - data.rows.adjoint(multipliers(it))
+        - data.cones.matrix.T @ it.u,
         y=problem.equality_matrix @ it.x - problem.equality_rhs * it.tau,
         lower=jnp.where(data.low, value - it.slack_lower - data.lower * it.tau, 0),
         upper=jnp.where(data.high, data.upper * it.tau - value - it.slack_upper, 0),
         pinned=jnp.where(data.pinned, value - data.lower * it.tau, 0),
         tau=it.kappa + it.x @ Px / it.tau + problem.linear @ it.x - problem.equality_rhs @ it.y - pressing,
+        cones=data.cones.matrix @ it.x + data.cones.offset * it.tau - it.slack,
     )
 
 
@@ -69,11 +78,12 @@ class _Newton:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Products:
-    """For each side, and for τκ, what the product of slack and multiplier is asked to lose."""
+    """For each side, each cone, and τκ, what the product of slack and multiplier is asked to lose."""
 
     lower: Array
     upper: Array
     tau: Array
+    cones: Array
 
 
 def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
@@ -81,7 +91,8 @@ def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
     present = data.low | data.high | data.pinned
     problem = data.problem
     quadratic = None if problem.quadratic is None else dense(problem.quadratic)
-    system = factorise(quadratic, dense(problem.equality_matrix), data.rows, ratio, present, delta)
+    cones = ScaledCones(dense(data.cones.matrix), scale(data.cones, it.slack, it.u, delta))
+    system = factorise(quadratic, dense(problem.equality_matrix), data.rows, ratio, present, delta, cones)
     return _Newton(system, lower, upper, _defect(data, it))
 
 
@@ -89,17 +100,18 @@ def _tau_rhs(data: Embedded, newton: _Newton) -> Block:
     """The right-hand side that τ multiplies: (−q, b, V(W_l l + W_u u)), l itself at pinned rows."""
     sides = newton.weight_lower * data.lower + newton.weight_upper * data.upper
     sides = jnp.where(data.pinned, data.lower, newton.system.ratio * sides)
-    return Block(-data.problem.linear, data.problem.equality_rhs, sides)
+    return Block(-data.problem.linear, data.problem.equality_rhs, sides, -data.cones.offset)
 
 
 def _tau_pivot(data: Embedded, it: Iterate, newton: _Newton, column: Block) -> Array:
     """The pivot of the τ equation as a sum of squares: x₁, v₁ being the τ column and ξ = x/τ,
 
-    (x₁−ξ)ᵀP(x₁−ξ) + v₁ᵀVv₁ + Σ W_l W_u V (u−l)² + κ/τ > 0.
+    (x₁−ξ)ᵀP(x₁−ξ) + v₁ᵀVv₁ + u₁ᵀVu₁ + Σ W_l W_u V (u−l)² + κ/τ > 0.
     """
     apart = column.x - it.x / it.tau
     spread = newton.weight_lower * newton.weight_upper * newton.system.ratio * (data.upper - data.lower) ** 2
     pivot = apart @ data.quadratic_times(apart) + column.v @ (newton.system.ratio * column.v)
+    pivot = pivot + column.u @ newton.system.cones.scaling.multiply(column.u[:, None])[:, 0]
     return pivot + jnp.sum(jnp.where(data.low & data.high, spread, 0)) + it.kappa / it.tau
 
 
@@ -110,7 +122,7 @@ def _direction(data: Embedded, it: Iterate, newton: _Newton, keep: Array, loss: 
     t_l = jnp.where(data.low, loss.lower / it.slack_lower + W_l * keep * defect.lower, 0)
     t_u = jnp.where(data.high, loss.upper / it.slack_upper + W_u * keep * defect.upper, 0)
     sides = jnp.where(data.pinned, -keep * defect.pinned, -newton.system.ratio * (t_l - t_u))
-    rhs = Block(-keep * defect.x, -keep * defect.y, sides)
+    rhs = Block(-keep * defect.x, -keep * defect.y, sides, -keep * defect.cones - loss.cones)
     both = newton.system.solve(columns(rhs, _tau_rhs(data, newton)))
     d, tau_column = column(both, 0), column(both, 1)
 
@@ -118,6 +130,7 @@ def _direction(data: Embedded, it: Iterate, newton: _Newton, keep: Array, loss: 
     slope = problem.linear + 2 * data.quadratic_times(it.x / it.tau)
     change = slope @ d.x - problem.equality_rhs @ d.y
     change = change - data.lower @ (z_l + jnp.where(data.pinned, d.v, 0)) + data.upper @ z_u
+    change = change + data.cones.offset @ d.u
     d_tau = (keep * defect.tau - loss.tau / it.tau + change) / _tau_pivot(data, it, newton, tau_column)
 
     total = jax.tree.map(lambda a, b: a + d_tau * b, d, tau_column)
@@ -135,6 +148,8 @@ def _direction(data: Embedded, it: Iterate, newton: _Newton, keep: Array, loss: 
         v=jnp.where(data.pinned, total.v, 0),
         tau=d_tau,
         kappa=-(loss.tau + it.kappa * d_tau) / it.tau,
+        slack=data.cones.matrix @ total.x + data.cones.offset * d_tau + keep * defect.cones,
+        u=total.u,
     )
 
 
@@ -170,24 +185,6 @@ def _slack_change(present: Array, slack: Array, z: Array, primal: Array, dz: Arr
     return jnp.where(present, jnp.where(leading, dual, primal), 0)
 
 
-def _longest(data: Embedded, it: Iterate, d: Iterate) -> Array:
-    """The largest step in (0, 1] that keeps slacks, multipliers, τ and κ nonnegative."""
-
-    def limit(value: Array, change: Array, present: Array) -> Array:
-        shrinking = present & (change < 0)
-        return jnp.min(jnp.where(shrinking, -value / jnp.where(shrinking, change, -1), jnp.inf), initial=jnp.inf)
-
-    pairs = (
-        (it.slack_lower, d.slack_lower, data.low),
-        (it.slack_upper, d.slack_upper, data.high),
-        (it.z_lower, d.z_lower, data.low),
-        (it.z_upper, d.z_upper, data.high),
-        (it.tau[None], d.tau[None], jnp.ones(1, bool)),
-        (it.kappa[None], d.kappa[None], jnp.ones(1, bool)),
-    )
-    return jnp.min(jnp.stack([limit(*pair) for pair in pairs] + [jnp.ones_like(it.tau)]))
-
-
 def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
     """One predictor-corrector step; returns the new iterate and the step length, 0 if the step was not a number.
 
@@ -195,7 +192,8 @@ def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
     then σ = (1 − longest predictor step)³ and the predictor's products.
     """
     newton = _linearise(data, it, delta)
-    products = _Products(it.slack_lower * it.z_lower, it.slack_upper * it.z_upper, it.tau * it.kappa)
+    cones = newton.system.cones.scaling
+    products = _Products(it.slack_lower * it.z_lower, it.slack_upper * it.z_upper, it.tau * it.kappa, it.u)
     mean = gap_product(data, it)
 
     def once(_: int, carry: tuple[Iterate, Array]) -> tuple[Iterate, Array]:
@@ -203,13 +201,14 @@ def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
         lower = products.lower + d.slack_lower * d.z_lower - centring * mean
         upper = products.upper + d.slack_upper * d.z_upper - centring * mean
         tau = products.tau + d.tau * d.kappa - centring * mean
-        loss = _Products(jnp.where(data.low, lower, 0), jnp.where(data.high, upper, 0), tau)
+        curved = cones.loss(d.slack, d.u, centring * mean)
+        loss = _Products(jnp.where(data.low, lower, 0), jnp.where(data.high, upper, 0), tau, curved)
         d = _direction(data, it, newton, 1 - centring, loss)
-        return d, (1 - _longest(data, it, d)) ** 3
+        return d, (1 - longest(data, it, d, cones)) ** 3
 
     start_ = jax.tree.map(jnp.zeros_like, it), jnp.zeros_like(it.tau)
     corrector, _ = jax.lax.fori_loop(0, 2, once, start_)
-    length = 0.99 * _longest(data, it, corrector)
+    length = 0.99 * longest(data, it, corrector, cones)
     moved = _normalised(data, jax.tree.map(lambda a, b: a + length * b, it, corrector))
     total = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(moved)), jnp.zeros_like(length))
     usable = is_usable(newton.system) & jnp.isfinite(total)

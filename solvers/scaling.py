@@ -2,8 +2,9 @@
 
     x = D x̂,  Â = E A D,  Ĝ = F G D,  P̂ = γ D P D,  q̂ = γ D q,  sides scaled by E, F, 1/D
 
-so that  y = E ŷ / γ,  z = F ẑ / γ,  w = D⁻¹ ŵ / γ.  Ruiz, "A scaling algorithm to equilibrate both rows and columns
-norms in matrices" (2001); the cost factor γ as in OSQP (Stellato et al. 2020, section 5.1).
+so that  y = E ŷ / γ,  z = F ẑ / γ,  w = D⁻¹ ŵ / γ;  rows in cones as the others, with one factor for all of a cone.
+Ruiz, "A scaling algorithm to equilibrate both rows and columns norms in matrices" (2001); the cost factor γ as in
+OSQP (Stellato et al. 2020, section 5.1).
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.solvers.cone_residuals import by_cone
+from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import column_terms, magnitudes, row_terms, scaled
+from karush.solvers.matrices import column_terms, dense, magnitudes, row_terms, scaled
+from karush.solvers.projections.cones import project_rows
 from karush.solvers.residuals import bound_sides, largest, row_sides
 
 SWEEPS = 10
@@ -24,12 +28,16 @@ SWEEPS = 10
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Scaling:
-    """The factors: ``variables`` D (n,), ``equalities`` E (p,), ``inequalities`` F (m,), ``cost`` γ ()."""
+    """The factors: ``variables`` D (n,), ``equalities`` E (p,), ``inequalities`` F (m,), ``cost`` γ ().
+
+    ``cones`` (r,) are those of the rows in cones, None where there is no such row.
+    """
 
     variables: Array
     equalities: Array
     inequalities: Array
     cost: Array
+    cones: Array | None = None
 
     def unscale(self, point: Point) -> Point:
         """From a point of the scaled problem to one of the original."""
@@ -38,6 +46,7 @@ class Scaling:
             point.y * self.equalities / self.cost,
             point.z * self.inequalities / self.cost,
             None if point.w is None else point.w / (self.variables * self.cost),
+            None if point.u is None or self.cones is None else point.u * self.cones / self.cost,
         )
 
     def scale(self, point: Point) -> Point:
@@ -47,6 +56,7 @@ class Scaling:
             point.y * self.cost / self.equalities,
             point.z * self.cost / self.inequalities,
             None if point.w is None else point.w * self.cost * self.variables,
+            None if point.u is None or self.cones is None else point.u * self.cost / self.cones,
         )
 
 
@@ -56,24 +66,29 @@ def _damping(norms: Array) -> Array:
     return jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, norms, 1)), 1)
 
 
-def _factors(problem: QuadraticProgram) -> tuple[Array, Array, Array]:
-    """D, E, F after a fixed number of sweeps over absolute values."""
+def _factors(problem: QuadraticProgram) -> tuple[Array, Array, Array, Array | None]:
+    """D, E, F and the cones' factors after a fixed number of sweeps over absolute values."""
     A, G = magnitudes(problem.equality_matrix), magnitudes(problem.inequality_matrix)
     P = None if problem.quadratic is None else magnitudes(problem.quadratic)
+    cones = problem.cone_rows
 
-    def sweep(_: int, factors: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        D, E, F = factors
+    def sweep(_: int, factors: tuple[Array, Array, Array, Array | None]) -> tuple[Array, Array, Array, Array | None]:
+        D, E, F, K = factors
         columns = D * jnp.maximum(column_terms(A, E), column_terms(G, F))
         if P is not None:
             columns = jnp.maximum(columns, D * column_terms(P, D))
         equalities = E * row_terms(A, D)
         inequalities = F * row_terms(G, D)
-        return D * _damping(columns), E * _damping(equalities), F * _damping(inequalities)
+        if cones is not None and K is not None:
+            columns = jnp.maximum(columns, D * column_terms(cones.matrix, K))
+            K = K * _damping(by_cone(cones, K * row_terms(cones.matrix, D)))
+        return D * _damping(columns), E * _damping(equalities), F * _damping(inequalities), K
 
     ones = (
         jnp.ones_like(problem.linear),
         jnp.ones_like(problem.equality_rhs),
         jnp.ones(G.shape[:1], problem.linear.dtype),
+        None if cones is None else jnp.ones_like(cones.offset),
     )
     return jax.lax.fori_loop(0, SWEEPS, sweep, ones)
 
@@ -88,6 +103,9 @@ def _distance(problem: QuadraticProgram) -> Array:
     missing = [jnp.abs(problem.equality_rhs)]
     missing += [jnp.maximum(jnp.where(side.has_lower, side.lower, 0), 0) for side in (rows, bounds)]
     missing += [jnp.maximum(jnp.where(side.has_upper, -side.upper, 0), 0) for side in (rows, bounds)]
+    cones = problem.cone_rows
+    if cones is not None:
+        missing.append(jnp.abs(cones.offset - project_rows(cones, cones.offset)))
     return jnp.stack([largest(values) for values in missing]).max()
 
 
@@ -111,7 +129,15 @@ def _scaled(problem: QuadraticProgram, factors: Scaling) -> QuadraticProgram:
         upper=_times(problem.upper, F),
         bound_lower=_times(problem.bound_lower, 1 / D),
         bound_upper=_times(problem.bound_upper, 1 / D),
+        cone_rows=_scaled_cones(problem.cone_rows, factors),
     )
+
+
+def _scaled_cones(rows: ConeRows | None, factors: Scaling) -> ConeRows | None:
+    if rows is None or factors.cones is None:
+        return rows
+    matrix = scaled(rows.matrix, factors.cones, factors.variables)
+    return replace(rows, matrix=dense(matrix), offset=rows.offset * factors.cones)
 
 
 def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
@@ -120,12 +146,12 @@ def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:
     After the equilibration the length of x is made 1 (the variables' factors grow, the rows' shrink), then the
     larger of P and q: so primal and dual quantities are of one size and one residual norm serves both.
     """
-    D, E, F = _factors(problem)
-    shaped = _scaled(problem, Scaling(D, E, F, jnp.ones_like(problem.constant)))
+    D, E, F, K = _factors(problem)
+    shaped = _scaled(problem, Scaling(D, E, F, jnp.ones_like(problem.constant), K))
     length = _unit(_distance(shaped))
-    D, E, F = D * length, E / length, F / length
+    D, E, F, K = D * length, E / length, F / length, None if K is None else K / length
     size = largest(jnp.abs(problem.linear * D))
     if problem.quadratic is not None:
         size = jnp.maximum(size, jnp.mean(D * column_terms(problem.quadratic, D)))
-    scaling = Scaling(D, E, F, 1 / _unit(size))
+    scaling = Scaling(D, E, F, 1 / _unit(size), K)
     return _scaled(problem, scaling), scaling

@@ -52,10 +52,18 @@ def ray(problem: QuadraticProgram, scaled: QuadraticProgram, scaling: Scaling, d
     return _judged(normalised_ray, unboundedness_defect, (problem, scaled), points)
 
 
-def is_suspicious(scaled: QuadraticProgram, direction: Point, tol: Array) -> tuple[Array, Array]:
-    """Whether the direction is a Farkas certificate, a ray of descent, of the scaled problem alone within ``tol``."""
-    empty = infeasibility_defect(scaled, normalised_farkas(scaled, direction))
-    endless = unboundedness_defect(scaled, normalised_ray(scaled, direction))
+def is_suspicious(
+    scaled: QuadraticProgram, direction: Point, tol: Array, slack: Array | None = None
+) -> tuple[Array, Array]:
+    """Whether the direction is a Farkas certificate, a ray of descent, of the scaled problem alone within ``tol``.
+
+    With a ``slack``, that lies inside K and the multipliers u inside K*, as those of an iterate do.
+    """
+    inside = slack is not None
+    empty = infeasibility_defect(scaled, normalised_farkas(scaled, direction, inside), inside)
+    fall = -(scaled.linear @ direction.x)
+    slack = None if slack is None else slack / jnp.where(fall > 0, fall, 1)
+    endless = unboundedness_defect(scaled, normalised_ray(scaled, direction), slack)
     return empty <= tol, endless <= tol
 
 
