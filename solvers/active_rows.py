@@ -50,6 +50,8 @@ def dual_scale(problem: QuadraticProgram, point: Point) -> Array:
         terms = jnp.maximum(terms, jnp.abs(point.w))
     if problem.quadratic is not None:
         terms = jnp.maximum(terms, row_terms(problem.quadratic, point.x))
+    if problem.cone_rows is not None and point.u is not None:
+        terms = jnp.maximum(terms, row_terms(problem.cone_rows.matrix.T, point.u))
     return 1 + terms
 
 

@@ -23,7 +23,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from karush.solvers import cone_derivative
 from karush.solvers import linearisation as linear
+from karush.solvers.cone_system import image
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution, conditions, symmetrised
@@ -64,12 +66,33 @@ def _norm(problem: QuadraticProgram, lin: Linearisation) -> Array:
     return lax.fori_loop(0, POWER_ITERATIONS, turn, (start / jnp.linalg.norm(start), jnp.zeros((), start.dtype)))[1]
 
 
-def _of_system(problem: QuadraticProgram, solution: DifferentiableSolution, rhs: Array) -> DirectionEvidence:
-    """The evidence of K λ = rhs, flat."""
+def _solve(problem: QuadraticProgram, lin: Linearisation, rhs: Array, adjoint: bool = False) -> tuple[Array, Array]:
+    """K⁻¹ rhs, or K⁻ᵀ rhs, and the relative residual; K is symmetric but for a cone program."""
+    if lin.frame is None:
+        return linear.solve(problem, lin, rhs)
+    return cone_derivative.solve(problem, lin, rhs, adjoint)
+
+
+def _product(problem: QuadraticProgram, lin: Linearisation, direction: Array, adjoint: bool) -> Array:
+    if lin.frame is None:
+        return linear.product(problem, lin, direction)
+    return cone_derivative.framed_product(problem, lin, direction, adjoint)
+
+
+def _newton(problem: QuadraticProgram, solution: DifferentiableSolution) -> Array:
+    """K⁻¹F(u; θ): how far the point is from where all conditions hold."""
+    lin, point = solution.linearisation, solution.point
+    return _solve(problem, lin, conditions(problem, point, lin, image(problem, point)))[0]
+
+
+def _of_system(
+    problem: QuadraticProgram, solution: DifferentiableSolution, rhs: Array, adjoint: bool
+) -> DirectionEvidence:
+    """The evidence of K λ = rhs, flat, or of Kᵀλ = rhs."""
     problem, lin, point = symmetrised(problem), solution.linearisation, solution.point
-    value, residual = linear.solve(problem, lin, rhs)
-    left, _ = linear.solve(problem, lin, rhs - linear.product(problem, lin, value))
-    step, _ = linear.solve(problem, lin, conditions(problem, point, lin))
+    value, residual = _solve(problem, lin, rhs, adjoint)
+    left, _ = _solve(problem, lin, rhs - _product(problem, lin, value, adjoint), adjoint)
+    step = _newton(problem, solution)
     norm, sigma = _norm(problem, lin), solution.evidence.sigma_min
     size = jnp.linalg.norm(rhs)
     along = norm * jnp.linalg.norm(value) / jnp.where(size > 0, size, 1)
@@ -86,14 +109,17 @@ def _of_system(problem: QuadraticProgram, solution: DifferentiableSolution, rhs:
 def adjoint_evidence(
     problem: QuadraticProgram, solution: DifferentiableSolution, cotangent: Point
 ) -> DirectionEvidence:
-    """The evidence of pulling back a cotangent of the point (x, y, z, w).
+    """The evidence of pulling back a cotangent of the point (x, y, z, w, u).
 
     UNDEFINED without a solution or where the kernel sees the cotangent; CONSERVATIVE at a kink, where there is no bound
     of the error in one element of a set; else UNIQUE, as far as the kernel does not see the parameter.
     """
     problem, solution = lax.stop_gradient((problem, solution))
     signed = Point(cotangent.x, -cotangent.y, -cotangent.z, None if cotangent.w is None else -cotangent.w)
-    return _of_system(problem, solution, flatten(signed))
+    rows = problem.cone_rows
+    if rows is not None and cotangent.u is not None:  # u = Fx + g − v
+        signed = replace(signed, x=signed.x + rows.matrix.T @ cotangent.u, u=-cotangent.u)
+    return _of_system(problem, solution, flatten(signed), True)
 
 
 def tangent_evidence(
@@ -102,8 +128,9 @@ def tangent_evidence(
     """The evidence of pushing forward a tangent of the problem (as `jax.jvp` takes it); UNDEFINED where x can move."""
     problem, solution = lax.stop_gradient((problem, solution))
     lin = solution.linearisation
-    rate = jax.jvp(lambda data: conditions(data, solution.point, lin), (problem,), (tangent,))[1]
-    found = _of_system(problem, solution, -rate)
+    v = image(problem, solution.point)
+    rate = jax.jvp(lambda data: conditions(data, solution.point, lin, v), (problem,), (tangent,))[1]
+    found = _of_system(problem, solution, -rate, False)
     status = jnp.maximum(found.status, solution.evidence.primal)
     bound = jnp.where(status == DerivativeStatus.UNIQUE, found.error_bound, jnp.nan)
     return DirectionEvidence(found.residual, found.condition, bound, status)
@@ -112,9 +139,7 @@ def tangent_evidence(
 def value_evidence(problem: QuadraticProgram, solution: DifferentiableSolution) -> DirectionEvidence:
     """The evidence of the optimal value's derivative: no linear solve, so residual 0 and condition 1."""
     problem, solution = lax.stop_gradient((problem, solution))
-    lin, point = solution.linearisation, solution.point
-    step, _ = linear.solve(symmetrised(problem), lin, conditions(problem, point, lin))
-    bound = _largest(step) * (1 + _largest(flatten(point)))
+    bound = _largest(_newton(symmetrised(problem), solution)) * (1 + _largest(flatten(solution.point)))
     status = solution.evidence.objective
     none = jnp.zeros_like(bound)
     return DirectionEvidence(none, none + 1, jnp.where(status == DerivativeStatus.UNDEFINED, jnp.nan, bound), status)
@@ -134,18 +159,25 @@ def kernel_cotangents(
         active_w = None if lin.active_w is None or lin.weak_w is None else jnp.maximum(lin.active_w, lin.weak_w)
         lin = replace(lin, active_z=jnp.maximum(lin.active_z, lin.weak_z), active_w=active_w)
     vectors = lin.weight * (lin.wide_kernel if wide else lin.kernel)
+    if lin.frame is not None:
+        vectors = cone_derivative.kernel_image(problem, lin, vectors)
+    v = image(problem, point)
     length = jnp.max(jnp.abs(vectors), axis=1, keepdims=True, initial=0.0)
     vectors = vectors / jnp.where(length > 0, length, 1)
-    _, pull = jax.vjp(lambda data: conditions(data, point, lin), problem)
+    _, pull = jax.vjp(lambda data: conditions(data, point, lin, v), problem)
     return jax.vmap(lambda k: pull(k)[0])(vectors)
 
 
 def kernel_points(problem: QuadraticProgram, solution: DifferentiableSolution) -> Point:
     """The same vectors k as directions (dx, dy, dz, dw) of the point, with a leading axis."""
     lin = solution.linearisation
+    vectors = lin.weight * lin.kernel
+    if lin.frame is not None:
+        vectors = cone_derivative.kernel_image(problem, lin, vectors)
 
     def one(k: Array) -> Point:
-        u = unflatten(problem, lin.weight * k, lin.active_w is not None)
-        return Point(u.x, -u.y, -u.z, None if u.w is None else -u.w)
+        u = unflatten(problem, k, lin.active_w is not None)
+        w, cones = (None if part is None else -part for part in (u.w, u.u))
+        return Point(u.x, -u.y, -u.z, w, cones)
 
-    return jax.vmap(one)(lin.kernel)
+    return jax.vmap(one)(vectors)

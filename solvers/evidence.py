@@ -19,7 +19,7 @@ for the rank. SVD, QR and eigh do not lower everywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import jax
@@ -28,6 +28,7 @@ from jax import Array, lax
 
 from karush.solvers import linearisation as linear
 from karush.solvers.branching import at_most_once
+from karush.solvers.cone_frame import from_frame
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
 from karush.solvers.linearisation import Linearisation
@@ -56,7 +57,8 @@ class Evidence:
     """The evidence of a solution's derivative.
 
     ``active_z``, ``weak_z`` (m,) and ``active_w``, ``weak_w`` (n,) or None: boolean masks of the rows that
-    count as active and of the weakly active ones. ``rank`` of the active rows, equalities and bounds
+    count as active and of the weakly active ones; ``active_u``, ``weak_u`` (r,) or None the rows of cones that
+    press, and of those at a kink of their projection. ``rank`` of the active rows, equalities and bounds
     included, int32; ``sigma_min`` an estimate of the least singular value of the KKT matrix, 0 if it is
     singular; ``gap`` the least max(slack, multiplier) over the inequalities, relative: the distance to a
     kink. ``primal``, ``dual``, ``objective``: `DerivativeStatus`, int32.
@@ -72,11 +74,14 @@ class Evidence:
     primal: Array
     dual: Array
     objective: Array
+    active_u: Array | None = None
+    weak_u: Array | None = None
 
 
 def sigma_min(problem: QuadraticProgram, lin: Linearisation) -> Array:
     """Inverse iteration on K with the factorisation at hand; rows and bounds that are not active take no part."""
-    ones = Point(jnp.ones_like(problem.linear), jnp.ones_like(problem.equality_rhs), lin.active_z, lin.active_w)
+    active_z = lin.active_z if lin.frame is None else jnp.ceil(lin.active_z)
+    ones = Point(jnp.ones_like(problem.linear), jnp.ones_like(problem.equality_rhs), active_z, lin.active_w)
     part = flatten(ones)
 
     def normalised(u: Array) -> tuple[Array, Array]:
@@ -94,9 +99,13 @@ def sigma_min(problem: QuadraticProgram, lin: Linearisation) -> Array:
 def rank(problem: QuadraticProgram, lin: Linearisation, dependent: Array) -> Array:
     """The rank of the active rows, equalities and bounds included: their number, unless they are ``dependent``.
 
+    Of a cone's frame those count that are held without give.
+
     The factorisation behind it waits for that verdict, and so for all others: batched LAPACK calls that XLA runs side
     by side on a CPU can wait for each other's threads for ever (jaxlib 0.10).
     """
+    if lin.frame is not None:
+        problem, lin = linear.system(problem, lin), replace(lin, active_z=jnp.floor(lin.active_z))
     equalities = jnp.sum(jnp.ones_like(problem.equality_rhs))
     count = equalities + jnp.sum(lin.active_z) + (0 if lin.active_w is None else jnp.sum(lin.active_w))
     count = at_most_once(dependent, lambda most: jnp.minimum(most, _projector_rank(problem, lin)), count)
@@ -126,11 +135,19 @@ def _projector_rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
 
 def moves(problem: QuadraticProgram, lin: Linearisation, kernel: Array) -> Point:
     """Which variables and multipliers the vectors of a kernel, (r, N), move: boolean masks in the shape of a point."""
-    return unflatten(problem, jnp.any(kernel != 0, axis=0), lin.active_w is not None)
+    moving = unflatten(linear.system(problem, lin), jnp.any(kernel != 0, axis=0), lin.active_w is not None)
+    if lin.frame is None:
+        return moving
+    first, m = problem.linear.shape[0] + problem.equality_rhs.shape[0], problem.inequality_matrix.shape[0]
+    of_frame = (lin.weight * kernel)[:, first + m : first + lin.active_z.shape[0]]
+    change = jnp.max(jnp.abs(from_frame(lin.frame, of_frame.T)), axis=1)
+    least = linear.kernel_tolerance(change) * jnp.max(change, initial=0.0)
+    return replace(moving, z=moving.z[:m], u=change > least)
 
 
 def _any_inequality(moving: Point) -> Array:
-    return jnp.any(moving.z) if moving.w is None else jnp.any(moving.z) | jnp.any(moving.w)
+    found = jnp.any(moving.z) if moving.w is None else jnp.any(moving.z) | jnp.any(moving.w)
+    return found if moving.u is None else found | jnp.any(moving.u)
 
 
 def _any_multiplier(moving: Point) -> Array:
@@ -152,9 +169,10 @@ def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
     def verdict(defined: Array, status: Array) -> Array:
         return jnp.where(solved & defined, status, undefined).astype(jnp.int32)
 
+    own = linear.of_rows(problem, lin)
     return Evidence(
-        active_z=lin.active_z > 0,
-        weak_z=lin.weak_z > 0,
+        active_z=own.active_z > 0,
+        weak_z=own.weak_z > 0,
         active_w=None if lin.active_w is None else lin.active_w > 0,
         weak_w=None if lin.weak_w is None else lin.weak_w > 0,
         rank=rank(problem, lin, dual_moves),
@@ -163,4 +181,6 @@ def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
         primal=verdict(~primal_moves, kink),
         dual=verdict(~dual_moves, kink),
         objective=verdict(jnp.asarray(True), value),
+        active_u=None if lin.frame is None else solved & (lin.frame.presses > 0),
+        weak_u=None if lin.frame is None else solved & (lin.frame.weak > 0),
     )

@@ -7,6 +7,8 @@ the optimality conditions are F(u; θ) = 0 with F = ∂L/∂u up to signs, and t
     dV = ∂L/∂θ dθ                for the optimal value, never through x (envelope theorem): right where x is
     not unique.
 
+For a cone program the unknowns are (x, y, z, w, v) with v = s − u, and K is not symmetric (cone_derivative.py).
+
 The rule is a `custom_jvp` whose linear solve is `lax.custom_linear_solve`, so that JVP, VJP, batches and
 higher derivatives all follow from it, and forward and reverse can never disagree. The factorisation is an
 output of the differentiated function with a zero tangent: a VJP costs one solve with it, whatever the number
@@ -32,11 +34,15 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import DTypeLike
 
+from karush.solvers import cone_derivative
 from karush.solvers import linearisation as linear
+from karush.solvers.cone_system import filler, image, multipliers
 from karush.solvers.evidence import Evidence, evidence, moves
+from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
-from karush.solvers.linearisation import Linearisation, linearise
+from karush.solvers.linearisation import Linearisation, linearise, of_rows
+from karush.solvers.projections.cones import project_rows
 from karush.solvers.residuals import bound_sides, row_sides
 from karush.solvers.result import Residuals, Solution
 
@@ -61,7 +67,7 @@ class Method(Protocol):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DifferentiableSolution:
-    """A solution whose ``point`` (x, y, z, w) and ``objective`` may be differentiated in the problem's data.
+    """A solution whose ``point`` (x, y, z, w, u) and ``objective`` may be differentiated in the problem's data.
 
     The other fields are those of `Solution`; ``evidence`` is `Evidence`, ``linearisation`` what
     `direction.py` works with. None of them carries a derivative.
@@ -92,29 +98,41 @@ def _sides(problem: QuadraticProgram, lin: Linearisation) -> tuple[Array, Array 
     return side_z, lin.lower_w * bounds.lower + (1 - lin.lower_w) * bounds.upper
 
 
-def conditions(problem: QuadraticProgram, point: Point, lin: Linearisation) -> Array:
-    """F(u; θ) of the rows in force, flat (N,): stationarity, Ax − b, Gx − side and x − side where active."""
-    problem = symmetrised(problem)
+def conditions(problem: QuadraticProgram, point: Point, lin: Linearisation, v: Array | None) -> Array:
+    """F(u; θ) of the rows in force, flat (N,): stationarity, Ax − b, Gx − side and x − side where active.
+
+    For a cone program ``v`` is the unknown `image`, and Fx + g − Π(v) follows.
+    """
+    problem, lin, cones = symmetrised(problem), of_rows(problem, lin), None
     x, y, z, w = point.x, point.y, lin.active_z * point.z, point.w
     side_z, side_w = _sides(problem, lin)
     stationarity = problem.linear - problem.equality_matrix.T @ y - problem.inequality_matrix.T @ z
     if problem.quadratic is not None:
         stationarity = stationarity + problem.quadratic @ x
+    if problem.cone_rows is not None and v is not None and point.u is not None:
+        u = multipliers(problem.cone_rows, v, point.u)
+        stationarity = stationarity - problem.cone_rows.matrix.T @ u
+        cones = problem.cone_rows.matrix @ x + problem.cone_rows.offset - project_rows(problem.cone_rows, v)
     rows = lin.active_z * (problem.inequality_matrix @ x - side_z)
     equalities = problem.equality_matrix @ x - problem.equality_rhs
     if w is None or lin.active_w is None or side_w is None:
-        return flatten(Point(stationarity, equalities, rows, None))
-    return flatten(Point(stationarity - lin.active_w * w, equalities, rows, lin.active_w * (x - side_w)))
+        return flatten(Point(stationarity, equalities, rows, None, cones))
+    return flatten(Point(stationarity - lin.active_w * w, equalities, rows, lin.active_w * (x - side_w), cones))
 
 
-def lagrangian(problem: QuadraticProgram, point: Point, lin: Linearisation) -> Array:
-    """L(u; θ) of the rows in force, a scalar."""
+def lagrangian(problem: QuadraticProgram, point: Point, lin: Linearisation, v: Array | None) -> Array:
+    """L(u; θ) of the rows in force, a scalar; of rows in cones −uᵀ(Fx + g − Π(v)), as Π depends on exponents."""
+    lin = of_rows(problem, lin)
     x, y, z, w = point.x, point.y, lin.active_z * point.z, point.w
     side_z, side_w = _sides(problem, lin)
     value = problem.linear @ x + problem.constant - y @ (problem.equality_matrix @ x - problem.equality_rhs)
     value = value - z @ (problem.inequality_matrix @ x - side_z)
     if problem.quadratic is not None:
         value = value + 0.5 * x @ (problem.quadratic @ x)
+    if problem.cone_rows is not None and v is not None and point.u is not None:
+        value = value - point.u @ (problem.cone_rows.matrix @ x + problem.cone_rows.offset)
+        if problem.cone_rows.exponents.shape[0] > 0:
+            value = value + point.u @ project_rows(problem.cone_rows, v)
     if w is None or lin.active_w is None or side_w is None:
         return value
     return value - (lin.active_w * w) @ (x - side_w)
@@ -139,7 +157,8 @@ def with_filler(point: Point, lin: Linearisation) -> tuple[Point, Linearisation]
     lower_w = None if lin.lower_w is None else constant(lin.lower_w, 0.37)
     active_z, lower_z = constant(lin.active_z, 1.0), constant(lin.lower_z, 0.37)
     everywhere = replace(lin, active_z=active_z, active_w=active_w, lower_z=lower_z, lower_w=lower_w)
-    return Point(filled(point.x, 0.1), filled(point.y, 0.2), filled(point.z, 0.3), w), everywhere
+    u = None if point.u is None else filled(point.u, 0.6)
+    return Point(filled(point.x, 0.1), filled(point.y, 0.2), filled(point.z, 0.3), w, u), everywhere
 
 
 def nan_unless_zero(allowed: Array, direction: Array, value: Array) -> Array:
@@ -147,16 +166,20 @@ def nan_unless_zero(allowed: Array, direction: Array, value: Array) -> Array:
     return jnp.where(jnp.all(direction == 0), 0, jnp.where(allowed, value, jnp.nan))
 
 
-def linear_solve(problem: QuadraticProgram, lin: Linearisation, rhs: Array) -> Array:
+def linear_solve(problem: QuadraticProgram, lin: Linearisation, v: Array | None, rhs: Array) -> Array:
     """K⁻¹ rhs as a linear function of ``rhs`` that JAX can transpose and differentiate in K, with the NaN mask."""
     problem = symmetrised(problem)
     frozen = lax.stop_gradient(problem)
 
-    def solve(_: Callable[[Array], Array], r: Array) -> Array:
-        u, residual = linear.solve(frozen, lin, r)
+    def masked(r: Array, u: Array, residual: Array) -> Array:
         consistent = (lin.solved > 0) & (residual < linear.kernel_tolerance(r))
         return nan_unless_zero(consistent, r, u)
 
+    def solve(_: Callable[[Array], Array], r: Array) -> Array:
+        return masked(r, *linear.solve(frozen, lin, r))
+
+    if v is not None:
+        return cone_derivative.linear_solve(problem, lin, v, rhs, masked)
     return lax.custom_linear_solve(lambda u: linear.product(problem, lin, u), rhs, solve, symmetric=True)
 
 
@@ -186,17 +209,27 @@ def _derivative(method: Method, primals: Any, tangents: Any) -> Any:
     solution, lin = _solve(method, problem, warm)
     lin = lax.stop_gradient(lin)
     point, everywhere = with_filler(solution.point, lin)
+    v = image(problem, solution.point)
+    if v is not None:
+        v = jnp.where(lin.solved > 0, v, filler(problem.cone_rows))
 
     def of(function: Callable[..., Array]) -> Array:
-        return jax.jvp(lambda data: function(data, point, everywhere), (problem,), (tangents[0],))[1]
+        return jax.jvp(lambda data: function(data, point, everywhere, v), (problem,), (tangents[0],))[1]
 
-    u = unflatten(problem, linear_solve(problem, lin, -of(conditions)), lin.active_w is not None)
+    u = unflatten(problem, linear_solve(problem, lin, v, -of(conditions)), lin.active_w is not None)
     value = _masked(of(lagrangian)[None], lin.solved > 0, lin.solved > 0)[0]
     zero = jax.tree.map(jax.custom_derivatives.zero_from_primal, (solution, lin))
     moved = Point(u.x, -u.y, -u.z, None if u.w is None else -u.w)
+    if u.u is not None:
+        moved = replace(moved, u=_slack_rate(problem.cone_rows, tangents[0].cone_rows, point.x, u.x) - u.u)
     # what has no entries may be a constant of the batch: a mapped tangent beside it fails in JAX's second derivatives
     moved = jax.tree.map(lambda t, none: none if t.shape == (0,) else t, moved, zero[0].point)
     return (solution, lin), (replace(zero[0], point=moved, objective=value), zero[1])
+
+
+def _slack_rate(rows: ConeRows, change: ConeRows, x: Array, dx: Array) -> Array:
+    """d(Fx + g), so that du = ds − dv."""
+    return rows.matrix @ dx + change.matrix @ x + change.offset
 
 
 @jax.custom_jvp
@@ -232,8 +265,9 @@ def solve_differentiable(
 
     point: Point = solution.point
     w = point.w if point.w is None or moved.w is None else marked(point.w, moved.w)
+    u = point.u if point.u is None or moved.u is None else marked(point.u, moved.u)
     return DifferentiableSolution(
-        point=Point(marked(point.x, moved.x), marked(point.y, moved.y), marked(point.z, moved.z), w),
+        point=Point(marked(point.x, moved.x), marked(point.y, moved.y), marked(point.z, moved.z), w, u),
         objective=solution.objective,
         status=solution.status,
         iterations=solution.iterations,

@@ -26,6 +26,10 @@ One Cholesky of the size of x, whatever the number of rows; P may be singular or
 In double precision δ = ε^½ ≈ 1e-8 and ρ = ε^-⅜ ≈ 7e5, so that the rounding ε ρ of forming H stays below δ.
 What the regularisation changed, refinement.py takes back. Where a matrix is sparse the quasidefinite matrix itself is
 factorised, with δ for 1/ρ (sparse_factor.py).
+
+**Shares.** Rows of a cone's frame (cone_frame.py) have a share 0 ≤ e ≤ 1 for the mask, e = 0 and e = 1 as before. The
+system is the same with M = diag(e) (rows are scaled so that their coupling is √e), and the elimination has the weight
+1/max((1 − e)E², 1/ρ) in place of ρ.
 """
 
 from __future__ import annotations
@@ -49,6 +53,7 @@ class KktFactor:
 
     ``inverse`` L⁻¹ (n, n), or None where a matrix is sparse (sparse_factor.py); ``column`` D (n,); ``equality`` (p,)
     and ``row`` (m,) the two parts of E; ``active_z`` (m,) and ``active_w`` (n,), or None, the masks as floats.
+    ``weight`` (m,) are the weights of the rows, None where every entry of the mask is 0 or 1.
     """
 
     inverse: Array | None
@@ -57,19 +62,22 @@ class KktFactor:
     row: Array
     active_z: Array
     active_w: Array | None
+    weight: Array | None = None
 
 
 def flatten(point: Point) -> Array:
-    """One vector (x, y, z, w), without w where it is None."""
-    parts = [point.x, point.y, point.z] + ([] if point.w is None else [point.w])
+    """One vector (x, y, z, w, u), without w and u where they are None."""
+    parts = [point.x, point.y, point.z] + [part for part in (point.w, point.u) if part is not None]
     return jnp.concatenate(parts)
 
 
 def unflatten(problem: QuadraticProgram, vector: Array, bounded: bool) -> Point:
     """The inverse of `flatten`; ``bounded`` says whether there is a w."""
     n, p, m = problem.linear.shape[0], problem.equality_rhs.shape[0], problem.inequality_matrix.shape[0]
-    w = vector[n + p + m :] if bounded else None
-    return Point(vector[:n], vector[n : n + p], vector[n + p : n + p + m], w)
+    end = n + p + m + (n if bounded else 0)
+    w = vector[n + p + m : end] if bounded else None
+    u = None if problem.cone_rows is None else vector[end:]
+    return Point(vector[:n], vector[n : n + p], vector[n + p : n + p + m], w, u)
 
 
 def quadratic_product(problem: QuadraticProgram, x: Array) -> Array:
@@ -113,9 +121,14 @@ def _penalty(dtype: jnp.dtype) -> tuple[float, float]:
     return epsilon**0.5, epsilon**-0.375
 
 
-def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -> KktFactor:
+def _row_weight(active_z: Array, row: Array, rho: float) -> Array:
+    return 1 / jnp.maximum((1 - active_z) * row * row, 1 / rho)
+
+
+def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None, fractional: bool = False) -> KktFactor:
     """Factorise the KKT system at the active masks (m,), (n,); a mask may be boolean or 0/1 floats.
 
+    ``fractional`` says that entries of ``active_z`` may lie between 0 and 1.
     P must be positive semidefinite on the kernel of the active rows. A Cholesky that breaks down leaves NaN,
     which every solve passes on.
     """
@@ -129,14 +142,19 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -
     delta, rho = _penalty(q.dtype)
     A = equality[:, None] * dense(problem.equality_matrix) * column
     G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
-    H = rho * (A.T @ A + G.T @ G)
+    weight = None
+    if fractional:
+        row = jnp.where(active_z < 1, jnp.minimum(row, 1 / jnp.sqrt(jnp.where(active_z < 1, 1 - active_z, 1))), row)
+        G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
+        weight = _row_weight(active_z, row, rho)
+    H = rho * (A.T @ A + G.T @ G) if weight is None else rho * (A.T @ A) + (G.T * weight) @ G
     if problem.quadratic is not None:
         H = H + column[:, None] * dense(problem.quadratic) * column
     identity = jnp.eye(q.shape[0], dtype=q.dtype)
     H = H + identity * jnp.where(free > 0, delta, 1)
     lower = lax.linalg.cholesky(0.5 * (H + H.T), symmetrize_input=False)
     inverse = lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
-    return KktFactor(inverse, column, equality, row, active_z, active_w)
+    return KktFactor(inverse, column, equality, row, active_z, active_w, weight)
 
 
 def _free_solve(
@@ -145,6 +163,8 @@ def _free_solve(
     """The regularised solve in the free variables: (x, ν, μ) with x = 0 at fixed ones, inactive μ = −r_z."""
     if kkt.inverse is None:
         return regularised_solve(problem, (kkt.column, kkt.equality, kkt.row), kkt.active_z, (r_x, r_y, r_z))
+    if kkt.weight is not None:
+        return _fractional_solve(problem, kkt, kkt.weight, r_x, r_y, r_z)
     A, G = problem.equality_matrix, problem.inequality_matrix
     _, rho = _penalty(r_x.dtype)
     r_y, r_rows = kkt.equality * r_y, kkt.row * kkt.active_z * r_z
@@ -154,6 +174,20 @@ def _free_solve(
     y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
     z = rho * kkt.row * (kkt.row * kkt.active_z * (G @ x) - r_rows)
     return x, y, z - (1 - kkt.active_z) * r_z
+
+
+def _fractional_solve(
+    problem: QuadraticProgram, kkt: KktFactor, weight: Array, r_x: Array, r_y: Array, r_z: Array
+) -> tuple[Array, Array, Array]:
+    """The same where rows have shares between 0 and 1."""
+    A, G = problem.equality_matrix, problem.inequality_matrix
+    assert kkt.inverse is not None
+    _, rho = _penalty(r_x.dtype)
+    r_y, r_rows, coupling = kkt.equality * r_y, kkt.row * r_z, kkt.row * kkt.active_z
+    rhs = r_x + rho * (A.T @ (kkt.equality * r_y)) + G.T @ (coupling * (weight * r_rows))
+    x = kkt.column * (kkt.inverse.T @ (kkt.inverse @ (kkt.column * rhs)))
+    y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
+    return x, y, kkt.row * weight * (coupling * (G @ x) - r_rows)
 
 
 def precondition(problem: QuadraticProgram, kkt: KktFactor, r: Point) -> Point:

@@ -26,6 +26,8 @@ from jax import Array
 from karush.solvers import kkt as kkt_system
 from karush.solvers.active_rows import ActiveRows, active_rows
 from karush.solvers.branching import at_most_once
+from karush.solvers.cone_frame import Frame
+from karush.solvers.cone_system import frame_at, framed
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import KktFactor
 from karush.solvers.matrices import dense, row_maxima
@@ -66,7 +68,8 @@ class Linearisation:
     ``active_z`` (m,) and ``active_w`` (n,) or None are the rows in K, ``weak_*`` the weakly active ones,
     ``lower_*`` the share of the lower side; ``gap`` as in `ActiveRows`; ``solved`` whether there is a point
     at all; ``widened`` as above; ``weight`` (N,) the scale of each equation; ``kkt`` and ``native`` the two
-    factorisations, ``use_native`` which of them holds.
+    factorisations, ``use_native`` which of them holds. For a cone program K is that of `system`: ``frame`` holds the
+    rows that follow the m others in ``active_z`` (shares between 0 and 1), ``weak_z`` and ``lower_z``.
     """
 
     active_z: Array
@@ -84,6 +87,20 @@ class Linearisation:
     use_native: Array
     kernel: Array
     wide_kernel: Array
+    frame: Frame | None = None
+
+
+def system(problem: QuadraticProgram, lin: Linearisation) -> QuadraticProgram:
+    """The quadratic program whose KKT system K is: the problem itself, or with the frame's rows for its cones."""
+    return framed(problem, lin.frame)
+
+
+def of_rows(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
+    """With the masks of the problem's own m rows alone."""
+    if lin.frame is None:
+        return lin
+    m = problem.inequality_matrix.shape[0]
+    return replace(lin, active_z=lin.active_z[:m], weak_z=lin.weak_z[:m], lower_z=lin.lower_z[:m])
 
 
 def probes(count: int, like: Array) -> Array:
@@ -96,6 +113,7 @@ def probes(count: int, like: Array) -> Array:
 
 def product(problem: QuadraticProgram, lin: Linearisation, u: Array) -> Array:
     """K u on flat vectors (dx, ν, μ, ω)."""
+    problem = system(problem, lin)
     point = kkt_system.unflatten(problem, u, lin.active_w is not None)
     return kkt_system.flatten(kkt_system.symmetric_product(problem, lin.active_z, lin.active_w, point))
 
@@ -123,6 +141,7 @@ def _own_solve(problem: QuadraticProgram, lin: Linearisation, r: Array) -> Array
 
 def approximate(problem: QuadraticProgram, lin: Linearisation, r: Array) -> Array:
     """An approximate K⁻¹ r by the factorisation at hand."""
+    problem = system(problem, lin)
     if lin.native is None:
         return _own_solve(problem, lin, r)
     native = _native_solve(problem, lin, r)
@@ -133,6 +152,7 @@ def approximate(problem: QuadraticProgram, lin: Linearisation, r: Array) -> Arra
 
 def solve(problem: QuadraticProgram, lin: Linearisation, r: Array, steps: int = STEPS) -> tuple[Array, Array]:
     """Solve K u = r, flat; returns (u, relative residual)."""
+    problem = system(problem, lin)
 
     def refined(once: Callable[[QuadraticProgram, Linearisation, Array], Array]) -> tuple[Array, Array]:
         return refine(lambda u: product(problem, lin, u), lambda s: once(problem, lin, s), r, lin.weight, steps)
@@ -162,7 +182,7 @@ def kernel_tolerance(like: Array) -> float:
 
 def _factorised(problem: QuadraticProgram, lin: Linearisation) -> tuple[KktFactor, Array]:
     """kkt.py's factorisation of the rows in K, and its scales."""
-    factor = kkt_system.factor(problem, lin.active_z, lin.active_w)
+    factor = kkt_system.factor(problem, lin.active_z, lin.active_w, lin.frame is not None)
     return factor, kkt_system.weights(factor)
 
 
@@ -208,8 +228,10 @@ def _settled(problem: QuadraticProgram, lin: Linearisation) -> Linearisation:
 
 
 def any_weak(lin: Linearisation) -> Array:
-    """Whether some row is weakly active: the point is at a kink."""
+    """Whether some row or cone is weakly active: the point is at a kink."""
     weak = jnp.any(lin.weak_z > 0)
+    if lin.frame is not None:
+        weak = weak | ((lin.solved > 0) & jnp.any(lin.frame.weak > 0))
     return weak if lin.weak_w is None else weak | jnp.any(lin.weak_w > 0)
 
 
@@ -224,6 +246,7 @@ def linearise(problem: QuadraticProgram, solution: Solution, active: float, may_
     positive definite), so that the search for rows to let in is not compiled.
     """
     lin = _strong(problem, solution, active)
+    problem = system(problem, lin)
     kernel = kernel_vectors(problem, lin, PROBES if may_widen else 1)
     lin = replace(lin, kernel=kernel, wide_kernel=kernel)
     unsure = (lin.solved > 0) & any_weak(lin)
@@ -247,6 +270,13 @@ def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Lin
         left_out = None if active_w is None else solved & (active_w == 0)
         native = native.without(solved & (active_z == 0), left_out)
     gap = rows.gap if bounds is None else jnp.minimum(rows.gap, bounds.gap)
+    lower_z, frame = rows.lower, None
+    if problem.cone_rows is not None:
+        frame = frame_at(problem, point, solved, active)
+        shares, weak = solved * frame.share, solved * (frame.wide - frame.share)
+        active_z, weak_z = jnp.concatenate([active_z, shares]), jnp.concatenate([weak_z, weak])
+        lower_z, gap = jnp.concatenate([lower_z, jnp.ones_like(shares)]), jnp.minimum(gap, frame.gap)
+        problem = framed(problem, frame)
     blank = kkt_system.unfactored(problem, active_z, active_w)
     weight = kkt_system.weights(blank) if native is None else _native_weights(problem, native)
     zero = jnp.zeros((), dtype)
@@ -256,7 +286,7 @@ def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Lin
         active_w=active_w,
         weak_z=weak_z,
         weak_w=weak_w,
-        lower_z=rows.lower,
+        lower_z=lower_z,
         lower_w=None if bounds is None else bounds.lower,
         gap=gap,
         solved=solved.astype(dtype),
@@ -267,6 +297,7 @@ def _strong(problem: QuadraticProgram, solution: Solution, active: float) -> Lin
         use_native=zero,
         kernel=kernel,
         wide_kernel=kernel,
+        frame=frame,
     )
     if native is None:
         return _own(problem, lin)
