@@ -64,7 +64,7 @@ def pinned(rows: Rows) -> Array:
     return sides.has_lower & sides.has_upper & tight
 
 
-def _without_wrong_signs(rows: Rows, point: Point, labels: Array) -> Point:
+def without_wrong_signs(rows: Rows, point: Point, labels: Array) -> Point:
     """Multipliers that press against their label set to zero."""
     v = rows.multipliers(point)
     keep = (v * labels > 0) | pinned(rows)
@@ -88,7 +88,7 @@ def solve_labelled(problem: QuadraticProgram, rows: Rows, point: Point, labels: 
     return rows.point(moved.x, moved.y, jnp.where(held, rows.multipliers(moved), 0))
 
 
-def _relabel(rows: Rows, point: Point, labels: Array, fixed: Array) -> Array:
+def relabel(rows: Rows, point: Point, labels: Array, fixed: Array) -> Array:
     """Drop the labels with a multiplier of the wrong sign; hold the sides that are violated."""
     sides, v, value = rows.sides, rows.multipliers(point), rows.apply(point.x)
     below = sides.has_lower & (value < sides.lower)
@@ -117,13 +117,13 @@ def polish(problem: QuadraticProgram, point: Point, labels: Array, wanted: Array
         # it, and stands side by side with another factorisation
         held, _ = jax.lax.optimization_barrier((problem, state.round))
         solved = solve_labelled(held, rows, point, labels)
-        clean = _without_wrong_signs(rows, solved, labels)
+        clean = without_wrong_signs(rows, solved, labels)
         residuals = kkt_residuals(problem, clean)
         # NaN compares false: such a candidate is never taken; a given point that is NaN always gives way
         better = (worst(residuals) < worst(state.best.residuals)) | ~jnp.isfinite(worst(state.best.residuals))
         candidate = Polished(clean, residuals, labels)
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), candidate, state.best)
-        following = _relabel(rows, solved, labels, fixed)
+        following = relabel(rows, solved, labels, fixed)
         done = jnp.all(following == labels) | (worst(best.residuals) <= target)
         return _State(state.round + 1, following, done, best)
 

@@ -39,7 +39,7 @@ def _cones(rows, exponents):
 
 def _clarabel(groups, shapes, P, q, A, b, G, lower, F, g, exponents):
     """x, y, z, u and the status; rows of G have a lower side alone."""
-    n, p, m = shapes
+    _, p, m = shapes
     matrix = np.concatenate([-A, -G, -F])
     rhs = np.concatenate([-b, -lower, g])
     cones = [clarabel.ZeroConeT(p)] if p else []
