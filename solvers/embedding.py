@@ -162,6 +162,7 @@ def _interior_start(data: Embedded, primal: Block, dual: Block) -> Iterate:
     value = data.rows.apply(primal.x)
     one = jnp.ones((), value.dtype)
     slack = data.cones.matrix @ primal.x + data.cones.offset
+    slack, u = product.interior(data.cones, jnp.stack([slack, dual.u]))
     return Iterate(
         x=primal.x,
         y=dual.y,
@@ -172,8 +173,8 @@ def _interior_start(data: Embedded, primal: Block, dual: Block) -> Iterate:
         v=jnp.where(data.pinned, dual.v, 0),
         tau=one,
         kappa=one,
-        slack=product.interior(data.cones, slack),
-        u=product.interior(data.cones, dual.u),
+        slack=slack,
+        u=u,
     )
 
 

@@ -17,7 +17,7 @@ from karush.solvers.condensed import Block, Condensed, ScaledCones, factorise, i
 from karush.solvers.cones.product import scale
 from karush.solvers.embedding import Embedded, Iterate, column, columns, gap_product, multipliers
 from karush.solvers.matrices import dense
-from karush.solvers.step_length import longest
+from karush.solvers.step_length import REACH, longest
 
 
 def _weights(data: Embedded, iterate: Iterate) -> tuple[Array, Array, Array]:
@@ -208,7 +208,7 @@ def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
 
     start_ = jax.tree.map(jnp.zeros_like, it), jnp.zeros_like(it.tau)
     corrector, _ = jax.lax.fori_loop(0, 2, once, start_)
-    length = 0.99 * longest(data, it, corrector, cones)
+    length = REACH * longest(data, it, corrector, cones)
     moved = _normalised(data, jax.tree.map(lambda a, b: a + length * b, it, corrector))
     total = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(moved)), jnp.zeros_like(length))
     usable = is_usable(newton.system) & jnp.isfinite(total)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.solvers.cones import product
 from karush.solvers.cones.product import ProductScaling
-from karush.solvers.embedding import Embedded, Iterate
+from karush.solvers.embedding import Embedded, Iterate, gap_product
+
+# The share of the way to the boundary that a step goes.
+REACH = 0.99
+
+# Steps into cones that are not symmetric are tried out, each this share of the one before, down to the shortest.
+BACKTRACK, SHORTEST = 0.8, 1e-6
 
 
 def longest(data: Embedded, it: Iterate, d: Iterate, cones: ProductScaling) -> Array:
@@ -25,4 +33,20 @@ def longest(data: Embedded, it: Iterate, d: Iterate, cones: ProductScaling) -> A
         (it.kappa[None], d.kappa[None], jnp.ones(1, bool)),
     )
     lengths = [limit(*pair) for pair in pairs] + [jnp.ones_like(it.tau)]
-    return jnp.min(jnp.stack([*lengths, cones.longest(d.slack, d.u)]))
+    length = jnp.min(jnp.stack([*lengths, cones.longest(d.slack, d.u)]))
+    return length if product.is_symmetric(data.cones) else _tried(data, it, d, length)
+
+
+def _tried(data: Embedded, it: Iterate, d: Iterate, length: Array) -> Array:
+    """The first of ``length``, ``length`` BACKTRACK, … that keeps the cones near the central path, or 0."""
+
+    def moved(length: Array) -> Iterate:
+        return jax.tree.map(lambda a, b: a + length * b, it, d)
+
+    def too_far(length: Array) -> Array:
+        trial = moved(REACH * length)
+        near = product.is_near(data.cones, trial.slack, trial.u, gap_product(data, trial))
+        return ~near & (length > SHORTEST)
+
+    length = jax.lax.while_loop(too_far, lambda length: BACKTRACK * length, length)
+    return jnp.where(length > SHORTEST, length, 0)

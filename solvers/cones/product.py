@@ -9,8 +9,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers.cones import second_order
+from karush.solvers.cones import exponential, nonsymmetric, power, second_order, semidefinite
+from karush.solvers.cones.exponential import EXPONENTIAL
+from karush.solvers.cones.nonsymmetric import Barrier
+from karush.solvers.cones.power import POWER
 from karush.solvers.cones.protocol import ConeScaling
+from karush.solvers.cones.semidefinite import after_group
 from karush.solvers.forms.cones import ConeRows, Cones
 
 
@@ -59,30 +63,54 @@ class ProductScaling:
 
     def longest(self, ds: Array, du: Array) -> Array:
         """The longest step, at most 1, that the symmetric cones allow."""
-        steps, row = [jnp.ones((), ds.dtype)], 0
+        step, row = jnp.ones((), ds.dtype), 0
         for cones, part in zip(self.cones, self.parts, strict=True):
             at = slice(row, row + cones.rows)
             shape = (cones.count, cones.dimension)
-            steps.append(part.longest(ds[at].reshape(shape), du[at].reshape(shape)))
+            ordered = after_group(step, ds[at])
+            step = jnp.minimum(step, part.longest(ordered.reshape(shape), du[at].reshape(shape)))
             row += cones.rows
-        return jnp.min(jnp.stack(steps))
+        return step
 
 
 def scale(rows: ConeRows, s: Array, u: Array, delta: Array) -> ProductScaling:
     """The scaling at s inside K and u inside K*, both (r,)."""
-    parts = []
-    for cones, at, _ in rows.groups():
+    parts: list[ConeScaling] = []
+    token = delta
+    for cones, at, powers in rows.groups():
         shape = (cones.count, cones.dimension)
-        parts.append(_scale(cones, s[at].reshape(shape), u[at].reshape(shape), delta))
+        ordered = after_group(token, s[at]).reshape(shape)
+        parts.append(_scale(cones, ordered, u[at].reshape(shape), rows.exponents[powers], delta))
+        token = parts[-1].multiply(u[at].reshape(*shape, 1))[0, 0, 0]
     return ProductScaling(tuple(parts), rows.cones)
 
 
-def _scale(cones: Cones, s: Array, u: Array, delta: Array) -> ConeScaling:
+def _scale(cones: Cones, s: Array, u: Array, exponents: Array, delta: Array) -> ConeScaling:
     match cones.kind:
         case "second_order":
             return second_order.scale_second_order(s, u, delta)
-        case _:
-            raise NotImplementedError(cones.kind)
+        case "semidefinite":
+            return semidefinite.scale_semidefinite(s, u, cones.order, delta)
+        case "exponential":
+            return nonsymmetric.scale_nonsymmetric(EXPONENTIAL, s, u, jnp.zeros_like(s[:, 0]), delta)
+        case "power":
+            return nonsymmetric.scale_nonsymmetric(POWER, s, u, exponents, delta)
+
+
+def is_near(rows: ConeRows, s: Array, u: Array, mean: Array) -> Array:
+    """Whether the pairs of cones that are not symmetric are inside and near the central path at μ = ``mean``."""
+    near = jnp.ones((), bool)
+    for cones, at, powers in rows.groups():
+        barrier = _barrier(cones)
+        if barrier is not None:
+            shape = (cones.count, cones.dimension)
+            exponents = rows.exponents[powers] if cones.kind == "power" else jnp.zeros(cones.count, s.dtype)
+            near = near & nonsymmetric.is_near(barrier, s[at].reshape(shape), u[at].reshape(shape), exponents, mean)
+    return near
+
+
+def _barrier(cones: Cones) -> Barrier | None:
+    return {"exponential": EXPONENTIAL, "power": POWER}.get(cones.kind)
 
 
 def degree(rows: ConeRows) -> int:
@@ -111,23 +139,27 @@ def _centre(cones: Cones, exponents: Array) -> Array:
     match cones.kind:
         case "second_order":
             return jnp.zeros((cones.count, cones.dimension)).at[:, 0].set(1)
-        case _:
-            raise NotImplementedError(cones.kind)
+        case "semidefinite":
+            return semidefinite.vectors(jnp.broadcast_to(jnp.eye(cones.order), (cones.count, cones.order, cones.order)))
+        case "exponential":
+            return jnp.broadcast_to(jnp.asarray(exponential.CENTRE), (cones.count, 3))
+        case "power":
+            return jax.vmap(power.centre)(exponents)
 
 
-def interior(rows: ConeRows, values: Array) -> Array:
-    """Values (r,) of symmetric cones moved along the centre until they are at least 1 deep."""
-    parts, middle = [jnp.zeros(0, values.dtype)], centre(rows)
+def interior(rows: ConeRows, pairs: Array) -> Array:
+    """Pairs of values (2, r) of symmetric cones, each moved along the centre until it is at least 1 deep."""
+    parts, middle, token = [pairs[:, :0]], centre(rows), jnp.zeros((), pairs.dtype)
     for cones, at, _ in rows.groups():
-        shape = (cones.count, cones.dimension)
-        lacking = jnp.maximum(1 - _depth(cones, values[at].reshape(shape)), 0)
-        parts.append((values[at].reshape(shape) + lacking[:, None] * middle[at].reshape(shape)).reshape(-1))
-    return jnp.concatenate(parts)
+        values = after_group(token, pairs[:, at]).reshape(2 * cones.count, cones.dimension)
+        lacking = jnp.maximum(1 - _depth(cones, values), 0)
+        e = jnp.broadcast_to(middle[at], (2, cones.rows)).reshape(values.shape)
+        parts.append((values + lacking[:, None] * e).reshape(2, cones.rows))
+        token = lacking[0]
+    return jnp.concatenate(parts, axis=1)
 
 
 def _depth(cones: Cones, values: Array) -> Array:
-    match cones.kind:
-        case "second_order":
-            return second_order.depth(values)
-        case _:
-            raise NotImplementedError(cones.kind)
+    if cones.kind == "semidefinite":
+        return semidefinite.depth(values, cones.order)
+    return second_order.depth(values)
