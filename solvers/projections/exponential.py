@@ -59,6 +59,7 @@ def _interval(v: Array) -> tuple[Array, Array]:
     return jnp.clip(lower, -reach, reach), jnp.clip(upper, -reach, reach)
 
 
+@jax.custom_jvp
 def _ratio(v: Array) -> Array:
     """ρ = p_x/p_y of the point on the curved surface; the cone is a cone, so that v can be scaled."""
     size = jnp.max(jnp.abs(v))
@@ -69,6 +70,23 @@ def _ratio(v: Array) -> Array:
         return alpha * jnp.exp(ratio) - beta * jnp.exp(-ratio) < unit[2]
 
     return bisect(below, *_interval(unit))
+
+
+def _scaled_equation(v: Array, ratio: Array) -> Array:
+    """h(ρ) exp(-|ρ|), which is linear in v."""
+    alpha, beta = _multipliers(v, ratio)
+    small = jnp.exp(-jnp.abs(ratio))
+    square = small * small
+    return alpha * jnp.where(ratio > 0, 1, square) - beta * jnp.where(ratio > 0, square, 1) - v[2] * small
+
+
+@_ratio.defjvp
+def _ratio_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    # the root of an equation, whatever found it
+    (v,), (change,) = primals, tangents
+    ratio = _ratio(v)
+    slope = jax.grad(_scaled_equation, argnums=1)(v, ratio)
+    return ratio, -_scaled_equation(change, ratio) / jnp.where(slope != 0, slope, 1)
 
 
 def _on_surface(v: Array, ratio: Array) -> Array:
