@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers import certificates, verdict
+from karush.solvers import certificates, cone_polish, verdict
 from karush.solvers.condensed import after, base_regularisation
 from karush.solvers.embedding import Embedded, Iterate, embed, gap_product, start
 from karush.solvers.embedding import point as iterate_point
@@ -146,7 +146,7 @@ def _refined(
     """The point made as good as it gets, where ``wanted``, by guessing what is active: never worse than before."""
     labels = guess(data.rows, scaling.scale(point))
     if problem.cone_rows is not None:
-        return Polished(point, kkt_residuals(problem, point), labels)
+        return cone_polish.polish(problem, point, labels, wanted, target)
     return polish(problem, point, labels, wanted, target)
 
 

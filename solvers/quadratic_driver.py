@@ -1,9 +1,10 @@
-"""Linear and convex quadratic programs: which solver takes one, and the solve with its derivative.
+"""Convex quadratic and cone programs: which solver takes one, and the solve with its derivative.
 
     no quadratic term (LP)                            interior point
     P known to be positive definite, small            dual active set
     P of unknown definiteness, small                  dual active set, and the interior point in the lanes it leaves
     anything larger, P known to be singular           interior point
+    rows in cones                                     interior point
     large and sparse, on the CPU                      host solvers where installed (host/choosing.py)
 
 The third line is one program: the interior point stands in a loop that does not run while every lane of a batch was
@@ -102,7 +103,13 @@ def _hybrid_gradients(problem: QuadraticProgram, settings: Settings, warm: Point
     return pdhg.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
 
 
+def _not_for_hybrid_gradients(facts: Facts) -> str | None:
+    return "primal-dual hybrid gradients are made for linear rows, not for rows in cones" if facts.has_cones else None
+
+
 def _not_for_active_set(facts: Facts) -> str | None:
+    if facts.has_cones:
+        return "the dual active-set method exchanges linear rows, and this problem has rows in cones"
     if not facts.has_quadratic:
         return "the dual active-set method needs a quadratic term, and a linear program has none"
     if facts.strongly_convex is False:
@@ -115,7 +122,11 @@ def _not_for_active_set(facts: Facts) -> str | None:
 ACTIVE_SET = Solver("active_set", "dual active set (Goldfarb, Idnani)", _not_for_active_set, _active_set)
 INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _interior_point)
 HYBRID_GRADIENTS = Solver(
-    "pdhg", "restarted primal-dual hybrid gradients", lambda _: None, _hybrid_gradients, takes_sparse=True
+    "pdhg",
+    "restarted primal-dual hybrid gradients",
+    _not_for_hybrid_gradients,
+    _hybrid_gradients,
+    takes_sparse=True,
 )
 
 
@@ -182,6 +193,8 @@ def choose(facts: Facts, name: str = "auto") -> Choice:
 
 def _embedded(facts: Facts, known: bool) -> Choice:
     """The choice among the solvers that stay within XLA; ``known`` says that P is positive definite."""
+    if facts.has_cones:
+        return Choice(INTERIOR_POINT.name, "a cone program", strongly_convex=known)
     if not facts.has_quadratic:
         return Choice(INTERIOR_POINT.name, "a linear program")
     if facts.strongly_convex is False:
