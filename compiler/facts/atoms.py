@@ -211,15 +211,40 @@ def _polynomial(atom: Atom, given: list[Fact]) -> int | None:
 
 
 def has_graph_form(facts: Facts, node: Apply | Reduce, library: Library) -> bool:
-    """Must this node be replaced by its graph form to make a linear or quadratic program?"""
+    """Must this node be replaced by its graph form to make a program of rows?"""
     fact = facts[node]
     if fact.curvature in (Curvature.CONSTANT, Curvature.UNKNOWN):
         return False
-    if isinstance(node, Reduce) or node.atom in ("maximum", "minimum"):
-        return isinstance(node, Apply) or node.operator in ("max", "min")
+    if isinstance(node, Reduce):
+        return node.operator in ("max", "min", "logsumexp")
+    if node.atom in ("maximum", "minimum"):
+        return True
+    if node.atom in ("power", "divide"):
+        return _is_curved_operator(facts, node)
     atom = library.atom(node.atom)
-    if atom is None or atom.graph is None:
-        return False
+    return (
+        atom is not None
+        and atom.graph is not None
+        and is_curved(facts, node, atom)
+        and not is_square(facts, node, atom)
+    )
+
+
+def _is_curved_operator(facts: Facts, node: Apply) -> bool:
+    """A power that is no polynomial, a quotient with an unknown below."""
+    other = facts[node.arguments[1]]
+    if node.atom == "divide":
+        return not other.is_constant
+    return not other.is_constant or other.interval.value not in (0, 1, 2)
+
+
+def is_curved(facts: Facts, node: Apply, atom: Atom) -> bool:
+    """Is the atom other than affine in the arguments that vary?"""
     given = [facts[argument] for argument in node.arguments]
     varying = frozenset(p.name for p, f in zip(atom.params, given, strict=True) if not f.is_constant)
-    return atom.curvature_in(varying) is not Curvature.AFFINE and _polynomial(atom, given) is None
+    return bool(varying) and atom.curvature_in(varying) is not Curvature.AFFINE
+
+
+def is_square(facts: Facts, node: Apply, atom: Atom) -> bool:
+    """Is the atom's value a polynomial of degree 2 at most once its arguments are bounded?"""
+    return _polynomial(atom, [facts[argument] for argument in node.arguments]) is not None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from karush.compiler.dependence import children, walk
 from karush.compiler.facts.atoms import has_graph_form
+from karush.compiler.facts.bounded import quadratic_parts
 from karush.compiler.facts.convexity import nonconvex, offenders
 from karush.compiler.facts.fact import Facts, Reduced, text_of
 from karush.compiler.library import Library
@@ -54,14 +55,16 @@ class Classification:
     """``problem_class`` is a word of language.md's list; ``convex`` is None where nothing is optimised.
 
     ``graph_atoms`` are the nodes of the objective and the constraints that must be replaced by their graph forms, parts
-    before wholes. ``reasons`` say in words why the class is what it is.
+    before wholes; among them stand those of ``bounded``, quadratic parts that are to be replaced by new unknowns above
+    (below) them. ``reasons`` say in words why the class is what it is.
     """
 
     problem_class: str
     convex: bool | None
     reasons: tuple[str, ...]
-    graph_atoms: tuple[Apply | Reduce, ...]
+    graph_atoms: tuple[Expr, ...]
     diagnostics: tuple[Diagnostic, ...]
+    bounded: frozenset[Expr] = frozenset()
 
 
 def classify(model: Model, facts: Facts, library: Library) -> Classification:
@@ -76,12 +79,14 @@ def classify(model: Model, facts: Facts, library: Library) -> Classification:
     name = _class_name(reduced, bool(wrong))
     warnings = [nonconvex(wrong, facts, model)] if wrong else []
     missing = [] if found or name in AVAILABLE else [_missing(name, model, facts, wrong[0].expr if wrong else None)]
+    bounded = quadratic_parts(facts, walk(*problem_roots(model)), library) if not wrong else frozenset()
     return Classification(
         name,
         not wrong,
         _reasons(name, model, facts, reduced) if not wrong else (),
-        graph_atoms(model, facts, library) if not wrong else (),
+        graph_atoms(model, facts, library, bounded) if not wrong else (),
         (*warnings, *found, *missing),
+        bounded,
     )
 
 
@@ -155,12 +160,14 @@ def _class_name(reduced: Reduced, nonconvex: bool) -> str:
     return cone or ("QP" if reduced.degree == 2 else "LP")
 
 
-def graph_atoms(model: Model, facts: Facts, library: Library) -> tuple[Apply | Reduce, ...]:
-    """The nodes that must be replaced by their graph forms, parts before wholes."""
+def graph_atoms(
+    model: Model, facts: Facts, library: Library, bounded: frozenset[Expr] = frozenset()
+) -> tuple[Expr, ...]:
+    """The nodes that must be replaced by their graph forms, and those to be bounded, parts before wholes."""
     return tuple(
         node
         for node in walk(*problem_roots(model))
-        if isinstance(node, Apply | Reduce) and has_graph_form(facts, node, library)
+        if node in bounded or (isinstance(node, Apply | Reduce) and has_graph_form(facts, node, library))
     )
 
 

@@ -22,7 +22,7 @@ from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
 from karush.compiler.lowering.outcome import Inner, Outcome
 from karush.compiler.lowering.recover import Recovery, map_entries
-from karush.compiler.lowering.scope import Inputs
+from karush.compiler.lowering.scope import Inputs, entry_type
 from karush.compiler.lowering.slacks import slacks
 from karush.compiler.lowering.sparse_values import specified, taken
 from karush.compiler.lowering.split_infinities import joined_infinities, split_infinities
@@ -222,12 +222,11 @@ class Compiled:
 
     def specification(self) -> dict[str, Any]:
         """Shape and type of every param; of one that is given sparse a BCOO of them."""
-        integer = jnp.zeros((), int).dtype
-        kinds = {Kind.REAL: self.dtype, Kind.INTEGER: integer, Kind.BOOLEAN: jnp.zeros((), bool).dtype}
-        return {
-            name: specified(tuple(s.evaluate(self.dims) for s in param.shape), kinds[param.kind], self.stored.get(name))
-            for name, param in self.model.params.items()
-        }
+        found = {}
+        for name, param in self.model.params.items():
+            shape = tuple(size.evaluate(self.dims) for size in param.shape)
+            found[name] = specified(shape, entry_type(param.kind, self.dtype), self.stored.get(name))
+        return found
 
     # ------------------------------------------------------------ other stages
 

@@ -10,11 +10,12 @@ One cone for every position of the clause. Where the filter leaves a position ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from karush.compiler.lowering.families import CONES, Family, is_cone
-from karush.compiler.model import Binder, Constraint, Expr, InSet, Model
+from karush.compiler.model import At, Binder, Constraint, Expr, InSet, Model
+from karush.compiler.reductions.entries import entry_binders, places
 from karush.dsl.source import Span
 from karush.solvers.forms.cones import ConeKind
 from karush.stdlib.shape import Shape
@@ -79,6 +80,28 @@ class QuadraticFamily:
     def has_equations(self) -> bool:
         """No matrix, no symmetry."""
         return False
+
+
+def by_entries(family: Family, entry: Callable[[Expr, tuple[At, ...]], Expr]) -> QuadraticFamily:
+    """The same rows with a binder for every axis of the expression, so that each is a number."""
+    inner = entry_binders(family.inner_shape)
+    if not inner:
+        return QuadraticFamily(family)
+    items = places(inner, family.span)
+
+    def one(expr: Expr | None) -> Expr | None:
+        return None if expr is None else entry(expr, items)
+
+    return QuadraticFamily(
+        replace(
+            family,
+            binders=(*family.binders, *inner),
+            minuend=entry(family.minuend, items),
+            subtrahend=one(family.subtrahend),
+            lower=one(family.lower),
+            upper=one(family.upper),
+        )
+    )
 
 
 Conic = ConeFamily | QuadraticFamily

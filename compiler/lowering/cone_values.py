@@ -19,6 +19,7 @@ from karush.compiler.lowering.gram import Layout
 from karush.compiler.lowering.row_values import Rows, Side
 from karush.compiler.lowering.scope import Scope
 from karush.compiler.lowering.symmetric import order_of, triangle
+from karush.compiler.model import Binder
 from karush.solvers.forms.cones import ConeKind, ConeRows, Cones
 
 
@@ -51,9 +52,13 @@ class ConeValues:
         def run(inner: Scope) -> Cone:
             return self._kept(family, inner)
 
-        found = self.forms.lanes(scope, family.binders, family.expressions, run)
-        count = size_of(scope.inputs.shape(family.axes))
-        return jax.tree.map(lambda part: part.reshape((count, *part.shape[len(family.binders) :])), found)
+        return self.flat(self.forms.lanes(scope, family.binders, family.expressions, run), family.binders, scope)
+
+    @staticmethod
+    def flat(found: Cone, binders: Sequence[Binder], scope: Scope) -> Cone:
+        """The cones of all positions of a clause, one axis for all binders."""
+        count = size_of(tuple(scope.inputs.size(binder.length) for binder in binders))
+        return jax.tree.map(lambda part: part.reshape((count, *part.shape[len(binders) :])), found)
 
     def _kept(self, family: ConeFamily, scope: Scope) -> Cone:
         """One cone; where the filter leaves it out, zeros and a point inside."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from karush.compiler.analyse import Part
@@ -20,11 +21,14 @@ from karush.compiler.lowering.atom_values import atoms_of
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.infinities import bounding_params
+from karush.compiler.lowering.knowledge import Knowledge
 from karush.compiler.lowering.settings import settings_of
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step
 from karush.compiler.model import Model
 from karush.compiler.reductions.calls import Extraction, Solve, extract_calls
+from karush.compiler.reductions.degrees import Degrees
+from karush.compiler.reductions.entries import entry
 from karush.compiler.reductions.equivalents import in_other_ways
 from karush.compiler.reductions.graph_form import replace_graph_atoms
 from karush.compiler.reductions.sets import reduce_sets
@@ -52,12 +56,16 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
     if part.classification.problem_class != "FUNCTION":
         part = _in_other_ways(part)
         rows = reduce_sets(part.model)
-        reduced = replace_graph_atoms(rows, part.classification.graph_atoms, part.library, dependence)
+        reduced = replace_graph_atoms(rows, part.classification, part.facts, part.library, dependence)
         known = frozenset(expr for expr, fact in part.facts.items() if fact.is_affine)
-        symmetric = Symmetry(reduced.model, part.facts).holds
-        form = Template(
-            reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, known.__contains__, symmetric
+        knowledge = Knowledge(
+            affine=known.__contains__,
+            quadratic=Degrees(part.facts, part.library, dependence).is_quadratic,
+            symmetric=Symmetry(reduced.model, part.facts).holds,
+            entry=partial(entry, library=part.library),
         )
+        inputs = {**extraction.model.params, **extraction.solved}
+        form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, knowledge, inputs)
         strongly_convex = is_strongly_convex(reduced.model, part.facts, dependence)
     steps = tuple(Step(solve, _inner(solve, parts, dims, dtype)) for solve in extraction.solves)
     return Compiled(written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)

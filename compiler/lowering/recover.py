@@ -3,7 +3,7 @@
 With L = f − yᵀ(Ax − b) − zᵀ(Gx − side) − wᵀ(x − side) (forms/quadratic.py) the gain of the optimal value per unit of
 slack is z on a lower side and −z on an upper one, whatever the sense of the objective; an equation row = rhs + ε has
 the derivative y, times −1 where the program minimises the negative of the stated objective. The gain per unit of ε in
-``e + ε in K`` is u, a matrix for svec.
+``e + ε in K`` is u, a matrix for svec; per unit of slack of a quadratic row it is (u₀ + u₁)/2 (quadratic_rows.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from karush.compiler.lowering.cone_families import ConeFamily, Conic
+from karush.compiler.lowering.cone_families import ConeFamily, Conic, QuadraticFamily
 from karush.compiler.lowering.families import Bound, Family
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.symmetric import symmetric_matrix
@@ -43,7 +43,11 @@ class Recovery:
                 _put_gains(found, bound.var.name, None, bound, values)
         if self.template.stacks:
             for cones, values in self._by_cones(jnp.zeros(0) if point.u is None else point.u):
-                put(found, cones.label, None, self._of_cones(cones, values))
+                if isinstance(cones, QuadraticFamily):
+                    gains = (values[:, 0] + values[:, 1]) / 2
+                    put(found, cones.label, cones.rows.entry, gains.reshape(self.template.shape(cones.axes)))
+                else:
+                    put(found, cones.label, None, self._of_cones(cones, values))
         return found
 
     def masks(self, rows: Array, bounds: Array | None) -> Entries:
@@ -108,7 +112,7 @@ class Recovery:
                 yield family, vector[at : at + number].reshape((count, stack.dimension))
                 at = at + number
 
-    def _of_cones(self, family: Conic, values: Array) -> Array:
+    def _of_cones(self, family: ConeFamily, values: Array) -> Array:
         """The multipliers of a family with an axis for each binder, those of matrices as matrices."""
         each = symmetric_matrix(values) if family.kind == "semidefinite" else values
         return each.reshape((*self.template.shape(family.axes), *each.shape[1:]))

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import Dependence
-from karush.compiler.model import At, Binder, Expr, ParamValue, Range, Subscript, VarValue
+from karush.compiler.model import At, Binder, Expr, Kind, ParamValue, Range, Subscript, VarValue
 from karush.stdlib.shape import Shape, Size
 
 
@@ -48,6 +49,13 @@ class Inputs:
     def shape(self, shape: Shape) -> tuple[Any, ...]:
         """The numbers a shape has."""
         return tuple(map(self.size, shape))
+
+
+def entry_type(kind: Kind, dtype: Any) -> Any:
+    """The type of the entries of a param, where ``dtype`` is that of real ones."""
+    if kind is Kind.REAL:
+        return dtype
+    return jnp.zeros((), bool if kind is Kind.BOOLEAN else int).dtype
 
 
 @dataclass(frozen=True, eq=False)

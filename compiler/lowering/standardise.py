@@ -8,28 +8,40 @@ known; the arrays come from the structure of the expressions (affine.py, quadrat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import Dependence
 from karush.compiler.lowering.affine import AffineForms
 from karush.compiler.lowering.affine_blocks import size_of
-from karush.compiler.lowering.cone_families import ConeFamily, Conic, Stack, cone_families_of, stacked
+from karush.compiler.lowering.cone_families import (
+    ConeFamily,
+    Conic,
+    QuadraticFamily,
+    Stack,
+    by_entries,
+    cone_families_of,
+    stacked,
+)
 from karush.compiler.lowering.cone_values import Cone, ConeValues, cone_rows, skew_rows
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
 from karush.compiler.lowering.gram import Layout, assemble_matrix, assemble_vector
+from karush.compiler.lowering.infinities import RAW
+from karush.compiler.lowering.knowledge import Knowledge
 from karush.compiler.lowering.quadratic import QuadraticTerms
+from karush.compiler.lowering.quadratic_rows import QuadraticRows, SquaredTerms
 from karush.compiler.lowering.row_values import Rows, RowValues, filled_side
-from karush.compiler.lowering.scope import Inputs, Move, Scope, moved_alone
-from karush.compiler.lowering.symmetric import triangular
+from karush.compiler.lowering.scope import Inputs, Move, Scope, entry_type, moved_alone
+from karush.compiler.lowering.symmetric import triangular, triangular_or_all
 from karush.compiler.lowering.terms import multiplied
-from karush.compiler.model import Constraint, Expr, Model
+from karush.compiler.model import Constraint, Model, Param
 from karush.solvers.forms.quadratic import QuadraticProgram
 
 
@@ -37,9 +49,8 @@ from karush.solvers.forms.quadratic import QuadraticProgram
 class Template:
     """The quadratic program of a model whose objective is quadratic, and whose constraints are relations and cones.
 
-    ``affine`` says of an expression of the objective whether it is known to be affine in the vars; ``bounding`` are
-    the params that may be infinite, which ``program`` takes split in two. ``symmetric`` says of a matrix whether it is
-    known to be its own transpose.
+    ``bounding`` are the params that may be infinite, which ``program`` takes split in two; ``inputs`` are all params,
+    those that inner problems compute among them.
     """
 
     model: Model
@@ -49,8 +60,8 @@ class Template:
     dependence: Dependence
     owners: Mapping[Constraint, str]
     bounding: frozenset[str]
-    affine: Callable[[Expr], bool]
-    symmetric: Callable[[Expr], bool]
+    knowledge: Knowledge
+    inputs: Mapping[str, Param]
 
     # ------------------------------------------------------------ static knowledge
 
@@ -75,17 +86,31 @@ class Template:
     @cached_property
     def inequalities(self) -> tuple[Family, ...]:
         """The families of G."""
-        return tuple(family for family in self.families if not family.is_equality)
+        return tuple(f for f in self.families if not f.is_equality and not self._is_quadratic(f))
+
+    def _is_quadratic(self, family: Family) -> bool:
+        return any(map(self.knowledge.quadratic, (family.minuend, *([family.subtrahend] if family.subtrahend else ()))))
 
     @cached_property
     def cones(self) -> tuple[ConeFamily, ...]:
-        """The families of rows in cones."""
-        return cone_families_of(self.model, self.owners, self.symmetric)
+        """The families of rows in cones, as constraints state them."""
+        return cone_families_of(self.model, self.owners, self.knowledge.symmetric)
+
+    @cached_property
+    def quadratics(self) -> tuple[QuadraticFamily, ...]:
+        """The families of rows that are quadratic in the vars."""
+        rows = (f for f in self.families if not f.is_equality and self._is_quadratic(f))
+        return tuple(by_entries(family, self.knowledge.entry) for family in rows)
 
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:
-        """The same as they stand in F, equal cones together."""
-        return stacked((family, self.dimension(family), size_of(self.shape(family.axes))) for family in self.cones)
+        """All rows in cones as they stand in F, equal cones together."""
+        sizes: list[int] = [triangular_or_all(f.kind, self.shape(f.value.shape)[0]) for f in self.cones]
+        if self.quadratics:
+            sizes += [shape.shape[1] for shape in jax.eval_shape(self._quadratic_offsets, self.specification())]
+        families: tuple[Conic, ...] = (*self.cones, *self.quadratics)
+        counts = [size_of(self.shape(family.axes)) for family in families]
+        return stacked(zip(families, sizes, counts, strict=True))
 
     @cached_property
     def skew(self) -> tuple[ConeFamily, ...]:
@@ -111,10 +136,13 @@ class Template:
         """The number of rows of a family."""
         return size_of(self.shape(family.shape))
 
-    def dimension(self, family: ConeFamily) -> int:
-        """The number of rows of one cone."""
-        shape = self.shape(family.value.shape)
-        return triangular(shape[0]) if family.kind == "semidefinite" else shape[0]
+    def specification(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shape and type of every param, as `program` takes them."""
+        specified = {
+            name: jax.ShapeDtypeStruct(self.shape(param.shape), entry_type(param.kind, self.dtype))
+            for name, param in self.inputs.items()
+        }
+        return {**specified, **{RAW + name: specified[name] for name in self.bounding}}
 
     def skew_rows(self, family: ConeFamily) -> int:
         """The number of equations that make the matrices of a family symmetric."""
@@ -136,12 +164,10 @@ class Template:
 
     def program(self, params: Mapping[str, Array], move: Move = moved_alone) -> QuadraticProgram:
         """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
-        scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype, {}, move), self.dependence)
-        forms = AffineForms(self.evaluator, self.layout)
+        forms, scope = self._start(params, move)
         values = RowValues(forms, self.layout, self.bounding)
         quadratic, linear, constant = self._objective(forms, scope)
-        conic = ConeValues(forms, self.layout)
-        cones: dict[Conic, Cone] = {family: conic.cones(family, scope) for family in self.cones}
+        cones = self._cones(forms, scope)
         symmetry = [skew_rows(cones[family]) for family in self.skew]
         equalities = self._stack([*(values.rows(f, scope) for f in self.equalities), *symmetry])
         inequalities = self._stack([values.rows(f, scope) for f in self.inequalities])
@@ -166,9 +192,23 @@ class Template:
             cone_rows=cone_rows(self.stacks, cones),
         )
 
+    def _start(self, params: Mapping[str, Array], move: Move = moved_alone) -> tuple[AffineForms, Scope]:
+        scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype, {}, move), self.dependence)
+        return AffineForms(self.evaluator, self.layout), scope
+
+    def _cones(self, forms: AffineForms, scope: Scope) -> dict[Conic, Cone]:
+        values = ConeValues(forms, self.layout)
+        rows = QuadraticRows(values, SquaredTerms(forms, self.knowledge.affine))
+        found: dict[Conic, Cone] = {family: values.cones(family, scope) for family in self.cones}
+        return found | {family: rows.rows(family, scope) for family in self.quadratics}
+
+    def _quadratic_offsets(self, params: Mapping[str, Array]) -> list[Array]:
+        cones = self._cones(*self._start(params))
+        return [cones[family].offset for family in self.quadratics]
+
     def _objective(self, forms: AffineForms, scope: Scope) -> tuple[Array | None, Array, Array]:
         assert self.model.objective is not None
-        terms = QuadraticTerms(forms, self.affine).collect(self.model.objective.value, self.sign, scope)
+        terms = QuadraticTerms(forms, self.knowledge.affine).collect(self.model.objective.value, self.sign, scope)
         parts = [multiplied(term, self.dtype) for term in terms]
         pairs = tuple(pair for part in parts for pair in part.pairs)
         slopes = tuple(one for part in parts for one in part.slopes)

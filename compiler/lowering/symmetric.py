@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from karush.solvers.forms.cones import ConeKind
+
 
 def order_of(dimension: int) -> int:
     """The order k of symmetric matrices with k(k + 1)/2 entries on and below the diagonal."""
@@ -17,6 +19,11 @@ def order_of(dimension: int) -> int:
 def triangular(order: int) -> int:
     """The number of entries on and below the diagonal."""
     return order * (order + 1) // 2
+
+
+def triangular_or_all(kind: ConeKind, length: int) -> int:
+    """The number of rows that a vector of this length, or a symmetric matrix of this order, has in a cone."""
+    return triangular(length) if kind == "semidefinite" else length
 
 
 @lru_cache

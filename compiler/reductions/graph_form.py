@@ -7,29 +7,29 @@ they do not make a unique solution look as if it could move.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from karush.compiler.dependence import Dependence, children
+from karush.compiler.dependence import Dependence, children, constraint_roots
+from karush.compiler.facts.atoms import has_graph_form
+from karush.compiler.facts.classify import Classification
+from karush.compiler.facts.fact import Facts
 from karush.compiler.library import Library
-from karush.compiler.model import (
-    Apply,
-    Binder,
-    Comprehension,
-    Constant,
-    Constraint,
-    Expr,
-    Kind,
-    Model,
-    Reduce,
-    Relation,
-    Var,
-    VarValue,
-)
+from karush.compiler.model import Apply, Binder, Comprehension, Constraint, Expr, Model, Named, Reduce, Relation, Var
 from karush.compiler.reductions.graph import GraphExpansion, entries_of, expand_graph
+from karush.compiler.reductions.graph_operators import (
+    Position,
+    both,
+    expand_exponential,
+    expand_extreme,
+    expand_logsumexp,
+    expand_power,
+    expand_quotient,
+    fixed,
+    whole,
+)
 from karush.compiler.reductions.sets import SetRows
 from karush.compiler.rewrite import Rewriter
-from karush.stdlib.shape import SCALAR
 
 
 class MissingGraphError(Exception):
@@ -45,15 +45,14 @@ class Clause:
 
 
 def replace_graph_atoms(
-    rows: SetRows, nodes: Sequence[Apply | Reduce], library: Library, dependence: Dependence
+    rows: SetRows, kind: Classification, facts: Facts, library: Library, dependence: Dependence
 ) -> SetRows:
-    """The model with these nodes (parts before wholes), and those that sets brought in, replaced."""
-    nodes = (*nodes, *rows.graph_atoms)
+    """The model with the nodes that its classification names, and those that sets brought in, replaced."""
+    nodes = (*kind.graph_atoms, *rows.graph_atoms)
     if not nodes:
         return rows
     model = rows.model
-    places = _Places(frozenset(nodes), model)
-    work = _Replacement(library, dependence, places.clauses)
+    work = _Replacement(library, dependence, facts, kind.bounded, _Places(frozenset(nodes), model).clauses)
     for node in nodes:
         work.take(node)
     constraints = {constraint: work.rewriter.constraint(constraint) for constraint in model.constraints}
@@ -81,10 +80,9 @@ class _Places:
         if model.objective is not None:
             self._visit(model.objective.value, ())
         for constraint in model.constraints:
-            if isinstance(constraint, Relation):
-                clause = Clause(constraint.binders, constraint.condition)
-                for operand in constraint.operands:
-                    self._visit(operand, (clause,))
+            clause = Clause(constraint.binders, constraint.condition)
+            for root in constraint_roots(constraint):
+                self._visit(root, (clause,))
 
     def _visit(self, root: Expr, around: tuple[Clause, ...]) -> None:
         stack = [(root, around)]
@@ -110,6 +108,8 @@ class _Replacement:
 
     library: Library
     dependence: Dependence
+    facts: Facts
+    bounded: frozenset[Expr]
     places: Mapping[Expr, tuple[Clause, ...]]
     vars: list[Var] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
@@ -120,23 +120,25 @@ class _Replacement:
     def __post_init__(self) -> None:
         self.rewriter = Rewriter(self.values.get)
 
-    def take(self, node: Apply | Reduce) -> None:
+    def take(self, node: Expr) -> None:
         """Replace a node whose parts are replaced already."""
+        at = self._position(node)
+        found = self._expansion(node, at)
+        value = self._rebuilt(node) if found is None else found.value
+        if found is not None:
+            self._add(found, at, node)
+        if node in self.bounded:
+            bound = self._bound(node, value, replace(at, prefix=at.prefix + "bound."))
+            self._add(bound, at, node)
+            value = bound.value
+        self.values[node] = value
+
+    def _position(self, node: Expr) -> Position:
         free = self.dependence.binders(node)
         clauses = self.places.get(node, ())
         binders = tuple(b for clause in clauses for b in clause.binders if b in free)
         condition = self._condition(clauses, frozenset(binders))
-        name = node.operator if isinstance(node, Reduce) else node.atom
-        prefix = f"{name}#{len(self.values) + 1}."
-        if isinstance(node, Reduce):
-            found = self._extreme(node, binders, condition, prefix)
-        else:
-            found = self._atom(node, binders, condition, prefix)
-        rows = [*found.constraints, *self._fixed(found.vars, binders, condition, node)]
-        self.values[node] = found.value
-        self.vars.extend(found.vars)
-        self.constraints.extend(rows)
-        self.owners.update(dict.fromkeys(rows, f"line {node.span.line}"))
+        return Position(binders, condition, f"{_word(node)}#{len(self.values) + 1}.", self.library)
 
     def _condition(self, clauses: Iterable[Clause], binders: frozenset[Binder]) -> Expr | None:
         """The filters that say for which of these binders the node is used at all."""
@@ -144,46 +146,72 @@ class _Replacement:
         for clause in clauses:
             one = clause.condition
             if one is not None and self.dependence.binders(one) <= binders:
-                condition = one if condition is None else _both(condition, one)
+                condition = both(condition, one)
         return condition
 
-    def _atom(self, node: Apply, binders: tuple[Binder, ...], condition: Expr | None, prefix: str) -> GraphExpansion:
+    def _add(self, found: GraphExpansion, at: Position, node: Expr) -> None:
+        """Note the vars and the rows of an expansion; the vars are 0 where the filter leaves the node out."""
+        rows = [*found.constraints, *(row for var in found.vars for row in fixed(var, at.binders, at.condition))]
+        self.vars.extend(found.vars)
+        self.constraints.extend(rows)
+        self.owners.update(dict.fromkeys(rows, f"line {node.span.line}"))
+
+    def _expansion(self, node: Expr, at: Position) -> GraphExpansion | None:
+        """The graph form of a node; None for one that is replaced only to be bounded."""
+        match node:
+            case Reduce(operator="max" | "min"):
+                return expand_extreme(node, self.rewriter.expression(node.body), at)
+            case Reduce(operator="logsumexp"):
+                return expand_logsumexp(node, self.rewriter.expression(node.body), at)
+            case Apply(atom="power" | "divide", arguments=(left, right)) if has_graph_form(
+                self.facts, node, self.library
+            ):
+                return self._operator(node, left, right, at)
+            case Apply() if self._is_atom(node):
+                return self._atom(node, at)
+            case _:
+                return None
+
+    def _is_atom(self, node: Apply) -> bool:
+        """Is it an atom with a graph form, as sets bring them in, or as the facts say?"""
+        return node not in self.facts or has_graph_form(self.facts, node, self.library)
+
+    def _operator(self, node: Apply, left: Expr, right: Expr, at: Position) -> GraphExpansion:
+        a, b = self.rewriter.expression(left), self.rewriter.expression(right)
+        if node.atom == "divide":
+            return expand_quotient(node, a, b, at)
+        if self.facts[right].is_constant:
+            return expand_power(node, a, b, (self.facts[left].interval, self.facts[right].interval), at)
+        return expand_exponential(node, a, b, at)
+
+    def _atom(self, node: Apply, at: Position) -> GraphExpansion:
         atom = self.library.atom(node.atom)
         if atom is None or atom.graph is None:
             raise MissingGraphError(node.atom)
         arguments = tuple(map(self.rewriter.expression, node.arguments))
-        return expand_graph(atom, arguments, binders, condition, prefix, self.library)
+        return expand_graph(atom, arguments, at.binders, at.condition, at.prefix, self.library)
 
-    def _extreme(
-        self, node: Reduce, binders: tuple[Binder, ...], condition: Expr | None, prefix: str
-    ) -> GraphExpansion:
-        """``max(e for i in n if c)`` = min { t : e <= t for i in n if c }; ``min`` likewise."""
-        if node.operator not in ("max", "min"):
-            raise MissingGraphError(node.operator)
-        var = Var(prefix + "t", (*(b.length for b in binders), *node.shape), None, None, node.span)
-        value = entries_of(_use(var), binders, node.shape)
-        own = node.condition
-        both = own if condition is None else condition if own is None else _both(condition, own)
-        operator = "<=" if node.operator == "max" else ">="
-        operands = (self.rewriter.expression(node.body), value)
-        row = Relation(None, (*binders, *node.binders), both, operands, (operator,), node.span)
-        return GraphExpansion((var,), (row,), value, "minimize" if node.operator == "max" else "maximize")
+    def _rebuilt(self, node: Expr) -> Expr:
+        """A node that stays, with its parts replaced."""
+        if isinstance(node, Named):
+            return self.rewriter.expression(node.value)
+        return Rewriter(lambda other: None if other is node else self.values.get(other)).expression(node)
 
-    def _fixed(
-        self, variables: Iterable[Var], binders: tuple[Binder, ...], condition: Expr | None, node: Expr
-    ) -> list[Constraint]:
-        """The new vars are 0 where the filter leaves the node out."""
-        if condition is None:
-            return []
-        absent = Apply("not", (condition,), shape=SCALAR, kind=Kind.BOOLEAN, span=node.span)
-        zero = Constant(0.0, shape=SCALAR, span=node.span)
-        entries = [entries_of(_use(v), binders, v.shape[len(binders) :]) for v in variables]
-        return [Relation(None, binders, absent, (entry, zero), ("==",), node.span) for entry in entries]
+    def _bound(self, node: Expr, value: Expr, at: Position) -> GraphExpansion:
+        """min { t : value <= t } of a convex one, max { t : t <= value } of a concave one."""
+        var = at.var("t", at.binders, node.shape, node.span)
+        inner = entries_of(whole(var), at.binders, node.shape)
+        convex = self.facts[node].curvature.is_convex
+        row = Relation(None, at.binders, at.condition, (value, inner), ("<=" if convex else ">=",), node.span)
+        return GraphExpansion((var,), (row,), inner, "minimize" if convex else "maximize")
 
 
-def _both(a: Expr, b: Expr) -> Expr:
-    return Apply("and", (a, b), shape=SCALAR, kind=Kind.BOOLEAN, span=a.span)
-
-
-def _use(var: Var) -> VarValue:
-    return VarValue(var.name, shape=var.shape, span=var.span)
+def _word(node: Expr) -> str:
+    """What new vars are called by."""
+    match node:
+        case Reduce(operator=name) | Apply(atom=name):
+            return name
+        case Named(name=name):
+            return name
+        case _:
+            return "part"

@@ -23,11 +23,11 @@ Grid = tuple[tuple[Expr, ...], ...]
 
 @dataclass(frozen=True)
 class Term:
-    """± scale · matrix; ``scale`` are the keys of its numbers, in order."""
+    """± scale · product of the factors; ``scale`` are the keys of its numbers, in order."""
 
     sign: int
     scale: tuple[int, ...]
-    matrix: Expr
+    factors: tuple[Expr, ...]
 
 
 class Symmetry:
@@ -71,10 +71,6 @@ class Symmetry:
                 return self._mirrors(a.body, a.body)
             case Apply(atom="multiply", arguments=(p, q)), Apply(atom="multiply", arguments=(r, s)):
                 return bool(p.shape and q.shape) and self._mirrors(p, r) and self._mirrors(q, s)
-            case Apply(atom="matmul"), Apply(atom="matmul"):
-                ours, theirs = chain(a), chain(b)
-                pairs = zip(ours, reversed(theirs), strict=False)
-                return len(ours) == len(theirs) > 1 and all(self._mirrors(p, q) for p, q in pairs)
             case _:
                 return False
 
@@ -86,7 +82,7 @@ class Symmetry:
 
     def _mirror_by_terms(self, a: Expr, b: Expr) -> bool:
         ours, theirs = list(self._terms(a)), list(self._terms(b))
-        if len(ours) != len(theirs) or (len(ours) == 1 and ours[0].matrix is a and theirs[0].matrix is b):
+        if len(ours) != len(theirs) or (len(ours) == 1 and ours[0].factors == (a,) and theirs[0].factors == (b,)):
             return False
         for term in ours:
             fit = next((other for other in theirs if self._terms_mirror(term, other)), None)
@@ -96,30 +92,45 @@ class Symmetry:
         return True
 
     def _terms_mirror(self, a: Term, b: Term) -> bool:
-        return (a.sign, a.scale) == (b.sign, b.scale) and self._mirrors(a.matrix, b.matrix)
+        if (a.sign, a.scale, len(a.factors)) != (b.sign, b.scale, len(b.factors)):
+            return False
+        return all(self._mirrors(p, q) for p, q in zip(a.factors, reversed(b.factors), strict=True))
 
     def _terms(self, expr: Expr) -> Iterator[Term]:
-        pending = [Term(1, (), expr)]
+        """The summands of a matrix, each taken apart into its sign, its numbers and its factors."""
+        pending: list[tuple[int, Expr]] = [(1, expr)]
         while pending:
-            term = pending.pop()
-            matrix = unnamed(term.matrix)
-            match matrix:
-                case Apply(atom="add" | "subtract", arguments=(left, right)) if left.shape and right.shape:
-                    turned = -term.sign if matrix.atom == "subtract" else term.sign
-                    pending += [Term(turned, term.scale, right), Term(term.sign, term.scale, left)]
+            sign, matrix = pending.pop()
+            match unnamed(matrix):
+                case Apply(atom="add" | "subtract" as atom, arguments=(left, right)) if left.shape and right.shape:
+                    pending += [(-sign if atom == "subtract" else sign, right), (sign, left)]
                 case Apply(atom="negate", arguments=(inner,)):
-                    pending.append(Term(-term.sign, term.scale, inner))
+                    pending.append((-sign, inner))
+                case other:
+                    yield self._term(sign, other)
+
+    def _term(self, sign: int, matrix: Expr) -> Term:
+        scale: list[int] = []
+        factors: list[Expr] = []
+        pending = [matrix]
+        while pending:
+            part = unnamed(pending.pop())
+            match part:
+                case Apply(atom="matmul", arguments=(left, right)) if len(left.shape) == len(right.shape) == 2:
+                    pending += [right, left]
+                case Apply(atom="negate", arguments=(inner,)):
+                    sign = -sign
+                    pending.append(inner)
                 case Apply(atom="multiply", arguments=(left, right)) if not (left.shape and right.shape):
                     inner, factor = (left, right) if left.shape else (right, left)
-                    pending.append(Term(term.sign, self._scaled(term, "multiply", factor), inner))
+                    scale.append(self._same.key(factor))
+                    pending.append(inner)
                 case Apply(atom="divide", arguments=(left, right)) if not right.shape:
-                    pending.append(Term(term.sign, self._scaled(term, "divide", right), left))
+                    scale.append(-self._same.key(right) - 1)
+                    pending.append(left)
                 case _:
-                    yield Term(term.sign, term.scale, matrix)
-
-    def _scaled(self, term: Term, operation: str, factor: Expr) -> tuple[int, ...]:
-        key = self._same.key(factor)
-        return tuple(sorted((*term.scale, key if operation == "multiply" else -key - 1)))
+                    factors.append(part)
+        return Term(sign, tuple(sorted(scale)), tuple(factors))
 
 
 def unnamed(expr: Expr) -> Expr:
@@ -127,19 +138,6 @@ def unnamed(expr: Expr) -> Expr:
     while isinstance(expr, Named):
         expr = expr.value
     return expr
-
-
-def chain(expr: Expr) -> list[Expr]:
-    """The factors of a product of matrices."""
-    factors: list[Expr] = []
-    pending = [expr]
-    while pending:
-        part = unnamed(pending.pop())
-        if isinstance(part, Apply) and part.atom == "matmul" and all(len(a.shape) == 2 for a in part.arguments):
-            pending += part.arguments[::-1]
-        else:
-            factors.append(part)
-    return factors
 
 
 def grid(expr: Expr) -> Grid:
