@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from karush.compiler.facts.call_arguments import arguments_outside
-from karush.compiler.facts.classify import Classification, classify
+from karush.compiler.facts.classify import Classification
 from karush.compiler.facts.differentiability import doubtful_derivatives
 from karush.compiler.facts.fact import Facts
-from karush.compiler.facts.infer import derive_facts
 from karush.compiler.library import Library, load_library
-from karush.compiler.model import Model
+from karush.compiler.model import InSet, Model
 from karush.compiler.nested import inner_models
+from karush.compiler.part import Part, part_of
 from karush.compiler.reductions.declared import slips_of_declarations
 from karush.compiler.resolving.options import solver_fit
 from karush.compiler.resolving.resolve import extend_library, resolve_file
@@ -26,16 +26,6 @@ from karush.dsl import ast
 from karush.dsl.diagnostics import MOST_FINDINGS, Diagnostic, Severity
 from karush.dsl.parse import parse
 from karush.dsl.source import Source
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A model within the file's, with what is known of it; ``library`` is the one that it was resolved with."""
-
-    model: Model
-    facts: Facts
-    classification: Classification
-    library: Library
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +45,13 @@ class Analysis:
     classification: Classification | None
     diagnostics: tuple[Diagnostic, ...]
     parts: Mapping[Model, Part] = field(default_factory=dict)
+    own: Part | None = None
 
     @property
     def whole(self) -> Part:
         """The file's own model with what is known of it. There is one where nothing failed."""
-        assert self.model is not None and self.facts is not None and self.classification is not None
-        return Part(self.model, self.facts, self.classification, self.library)
+        assert self.own is not None
+        return self.own
 
     @property
     def failed(self) -> bool:
@@ -85,18 +76,28 @@ def analyse_module(module: ast.Module, unread: list[Diagnostic], root: Path | No
         return Analysis(module, library, None, None, None, in_order(findings))
     parts = {inner: _part(inner, resolved.libraries.get(inner, library), findings) for inner in inner_models(model)}
     whole = _part(model, library, findings)
-    return Analysis(module, library, model, whole.facts, whole.classification, in_order(findings), parts)
+    return Analysis(module, library, model, whole.facts, whole.classification, in_order(findings), parts, whole)
 
 
 def _part(model: Model, library: Library, findings: list[Diagnostic]) -> Part:
     """What is known of one model; its findings are added."""
-    facts = derive_facts(model, library)
-    classification = classify(model, facts, library)
+    part = part_of(model, library)
+    facts, classification = part.facts, part.classification
     findings += [*classification.diagnostics, *doubtful_derivatives(model, facts), *arguments_outside(model, facts)]
     unfit = solver_fit(model.using, classification.problem_class)
     if unfit is not None:
         findings.append(unfit)
-    return Part(model, facts, classification, library)
+    if classification.problem_class == "GP":
+        _without_open_sets(model, findings)
+    return part
+
+
+def _without_open_sets(model: Model, findings: list[Diagnostic]) -> None:
+    """In logarithms `pos` means what it says: no word of its boundary."""
+    uses = [var.set for var in model.vars.values()]
+    uses += [constraint.set for constraint in model.constraints if isinstance(constraint, InSet)]
+    spans = {use.span for use in uses if use is not None and use.interior}
+    findings[:] = [f for f in findings if f.code != "W0611" or f.labels[0].span not in spans]
 
 
 def analyse_text(text: str, name: str = "<string>") -> Analysis:

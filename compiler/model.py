@@ -228,7 +228,8 @@ class DerivativeOf(Expr):
 class SetUse:
     """A set with its arguments: ``box(0, 1)``, ``nonneg``, ``index(k)`` (then ``size`` is k).
 
-    For a param in a set that the file declares, ``rows`` are its condition about the param.
+    For a param in a set that the file declares, ``rows`` are its condition about the param. ``interior``: on an unknown
+    it is written without its boundary (`pos`), and taken with it (``nonneg``).
     """
 
     name: str
@@ -236,6 +237,7 @@ class SetUse:
     span: Span
     size: Size | None = None
     rows: tuple[Constraint, ...] = ()
+    interior: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,16 @@ CURVATURE = (
         "param p\nvar x\nminimize x^2 + (x - p)^2\n",
         command="check --require smooth",
     ),
+    Code(
+        "E0504",
+        "not a geometric program",
+        "`curvature = loglog` asks for a program that is convex in the logarithms of its unknowns: these are positive, "
+        "sums of products of powers (posynomials) are minimized and bounded from above by products of powers "
+        "(monomials), and equations hold between products.",
+        "Declare unknowns and params `in pos`, move what is subtracted to the other side, or leave the option out.",
+        "param a in pos\nvar x\nminimize x + a / x\nusing ipm(curvature = loglog)\n",
+        "param a in pos\nvar x in pos\nminimize a * x\nsubject to\n  x^2 >= a\nusing ipm(curvature = loglog)\n",
+    ),
 )
 
 FORM = (

@@ -51,6 +51,15 @@ class Start:
     inner: dict[str, Inner]
 
 
+@dataclass(frozen=True)
+class Recovered:
+    """What a solution of the program says of the model: its vars, its multipliers by label, its objective."""
+
+    variables: dict[str, Array]
+    duals: dict[str, Any]
+    objective: Array
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Compiled:
     """A model for fixed sizes, settings and precision.
@@ -149,13 +158,10 @@ class Compiled:
         self, start: Start, solution: DifferentiableSolution | Solution, *, differentiable: bool = True
     ) -> Outcome:
         """The model's own quantities at a solution of its program."""
-        form = self.form
-        assert form is not None
-        blank = _blank(solution.status, self.dtype)
-        recovery = Recovery(form)
-        variables = form.layout.split(solution.point.x + blank)
-        duals = map_entries(recovery.duals(solution.point), lambda value: value + blank)
-        own = {name: variables[name] for name in self.model.vars}
+        assert self.form is not None
+        recovery = Recovery(self.form)
+        found = self.recovered(start, solution, _blank(solution.status, self.dtype))
+        own, duals = found.variables, found.duals
         values, inner = self._values(start, own, duals, differentiable=differentiable)
         scope = self.evaluator.top(self._inputs(start.params, own, duals), self.dependence)
         evidence = None
@@ -165,7 +171,7 @@ class Compiled:
             values=values,
             duals=duals,
             slacks=slacks(self.families, self.bounds, self.cones, self.evaluator, scope, self.bounding),
-            objective=form.sign * solution.objective + blank,
+            objective=found.objective,
             status=_with_inner(solution.status, inner),
             iterations=solution.iterations,
             residuals=solution.residuals,
@@ -175,6 +181,15 @@ class Compiled:
             derivative=evidence,
             inner=inner,
         )
+
+    def recovered(self, start: Start, solution: DifferentiableSolution | Solution, blank: Array) -> Recovered:
+        """Vars, multipliers and objective, NaN where ``blank`` is."""
+        form = self.form
+        assert form is not None
+        variables = form.layout.split(solution.point.x + blank)
+        duals = map_entries(Recovery(form).duals(solution.point), lambda value: value + blank)
+        own = {name: variables[name] for name in self.model.vars}
+        return Recovered(own, duals, form.sign * solution.objective + blank)
 
     def _values(
         self, start: Start, variables: Params, duals: Mapping[str, Any], *, differentiable: bool

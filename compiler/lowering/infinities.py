@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from karush.compiler.dependence import Dependence, children, roots_of, walk
+from karush.compiler.facts.loglog import asks_for_logarithms
 from karush.compiler.model import (
     Apply,
     Comprehension,
@@ -50,7 +51,12 @@ def raw_side(side: Expr, bounding: frozenset[str]) -> Expr | None:
 
 
 def bounding_params(model: Model) -> frozenset[str]:
-    """Names of the params that may hold ±∞: what the data are checked by, and what lowering splits."""
+    """Names of the params that may hold ±∞: what the data are checked by, and what lowering splits.
+
+    None in a geometric program: there the bounds are logarithms.
+    """
+    if asks_for_logarithms(model):
+        return frozenset()
     dependence = Dependence()
     sides = [side for side in _sides(model, dependence) if _is_elementary(side)]
     handed = _handed_on(model)

@@ -1,6 +1,6 @@
 """Lowering: a typed model with its facts to a compiled one, by way of a reduced model and its template.
 
-Model ──extract_calls──▶ no models within ──in_other_ways──▶ graph forms at hand ──reduce_sets──▶ rows
+Model ──extract_calls──▶ no models within ──in_logarithms, in_other_ways──▶ graph forms at hand ──reduce_sets──▶ rows
       ──replace_graph_atoms──▶ affine rows, quadratic objective ──Template──▶ Compiled
 """
 
@@ -11,10 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from karush.compiler.analyse import Part
 from karush.compiler.dependence import Dependence
-from karush.compiler.facts.classify import classify
-from karush.compiler.facts.infer import derive_facts
 from karush.compiler.facts.strong_convexity import is_strongly_convex
 from karush.compiler.library import Library
 from karush.compiler.lowering.atom_values import atoms_of
@@ -22,10 +19,12 @@ from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.infinities import bounding_params
 from karush.compiler.lowering.knowledge import Knowledge
+from karush.compiler.lowering.logarithms import GeometricCompiled
 from karush.compiler.lowering.settings import settings_of
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step
 from karush.compiler.model import Model
+from karush.compiler.part import Part, part_of
 from karush.compiler.reductions.calls import Extraction, Solve, extract_calls
 from karush.compiler.reductions.degrees import Degrees
 from karush.compiler.reductions.entries import entry
@@ -54,37 +53,35 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
     bounding = bounding_params(extraction.model)
     form, strongly_convex = None, None
     if part.classification.problem_class != "FUNCTION":
-        part = _in_other_ways(part)
-        rows = reduce_sets(part.model)
-        reduced = replace_graph_atoms(rows, part.classification, part.facts, part.library, dependence)
-        known = frozenset(expr for expr, fact in part.facts.items() if fact.is_affine)
+        solved = _in_other_ways(part.solved)
+        rows = reduce_sets(solved.model)
+        reduced = replace_graph_atoms(rows, solved.classification, solved.facts, part.library, dependence)
+        known = frozenset(expr for expr, fact in solved.facts.items() if fact.is_affine)
         knowledge = Knowledge(
             affine=known.__contains__,
-            quadratic=Degrees(part.facts, part.library, dependence).is_quadratic,
-            symmetric=Symmetry(reduced.model, part.facts).holds,
+            quadratic=Degrees(solved.facts, part.library, dependence).is_quadratic,
+            symmetric=Symmetry(reduced.model, solved.facts).holds,
             entry=partial(entry, library=part.library),
         )
         inputs = {**extraction.model.params, **extraction.solved}
         form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, knowledge, inputs)
-        strongly_convex = is_strongly_convex(reduced.model, part.facts, dependence)
+        strongly_convex = is_strongly_convex(reduced.model, solved.facts, dependence)
     steps = tuple(Step(solve, _inner(solve, parts, dims, dtype)) for solve in extraction.solves)
-    return Compiled(written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)
+    common = (written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)
+    if part.logarithms is None:
+        return Compiled(*common)
+    return GeometricCompiled(*common, logarithms=reduce_sets(part.logarithms.model).model)
 
 
 def _known_again(extraction: Extraction, library: Library) -> Part:
     """The facts and the class of a model whose calls were taken out: the same, about the nodes that are there now."""
-    return _known(replace(extraction.model, params={**extraction.model.params, **extraction.solved}), library)
+    return part_of(replace(extraction.model, params={**extraction.model.params, **extraction.solved}), library)
 
 
 def _in_other_ways(part: Part) -> Part:
     """The model with graph forms where it was written without; see facts/equivalents.py."""
     model = in_other_ways(part.model, part.facts)
-    return part if model is part.model else _known(model, part.library)
-
-
-def _known(model: Model, library: Library) -> Part:
-    facts = derive_facts(model, library)
-    return Part(model, facts, classify(model, facts, library), library)
+    return part if model is part.model else part_of(model, part.library)
 
 
 def _inner(solve: Solve, parts: Mapping[Model, Part], dims: Mapping[str, Any], dtype: Any) -> Compiled:

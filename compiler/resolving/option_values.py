@@ -41,6 +41,7 @@ OPTION_VALUES: Mapping[str, Wanted] = {
     "max_iter": _count(100),
     "memory": _count(10),
     "steps": _count(100),
+    "curvature": Wanted("`loglog`, for a geometric program", "loglog", lambda value: value == "loglog"),
     "linear": Wanted("the name of a linear solver", "gmres", _is_word),
 }
 """Options by name; one that does not stand here takes any plain value."""

@@ -29,7 +29,9 @@ class Family:
 
 SOLVERS: Mapping[str, Family] = {
     "ipm": Family(
-        (*COMMON, "mu_final"), ("LP", "QP", "SOCP", "SDP", "EXP", *SMOOTH, "COMPLEMENTARITY"), available=True
+        (*COMMON, "mu_final", "curvature"),
+        ("LP", "QP", "SOCP", "SDP", "EXP", *SMOOTH, "COMPLEMENTARITY"),
+        available=True,
     ),
     "active_set": Family(COMMON, ("QP",), available=True),
     "clarabel": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP"), available=True),

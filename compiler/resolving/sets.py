@@ -47,7 +47,8 @@ def resolve_set(context: Context, node: ast.Expr, shape: Shape, role: str) -> Se
     values = _arguments(context, node, facts, arguments)
     if values is None or not _shapes_fit(context, node, facts, values, shape):
         return None
-    return SetUse(_closure(context, node, facts.name, role), values, node.span)
+    closure = _closure(context, node, facts.name, role)
+    return SetUse(closure, values, node.span, interior=closure != facts.name)
 
 
 def check_default(context: Context, item: ast.Declaration, use: SetUse) -> None:
