@@ -20,6 +20,8 @@ INNER_WORDS = {
     "limit": "not solved within the limit of iterations",
     "failed": "not solved: its data are not numbers, or the solver failed",
 }
+EXPLAIN_CONFLICT = "karush explain FILE -d DATA --infeasible says which rows of these conflict, and what to relax"
+EXPLAIN_RAY = "karush explain FILE -d DATA --infeasible says which entries move, and which bound would stop them"
 NEGLIGIBLE = 1e-6
 MOST_PLACES = 3
 
@@ -70,7 +72,7 @@ def infeasible(model: Model, output: Output) -> Diagnostic:
             labels.append(Label(span, places(weights.get(name), output.axes.get(f"duals.{name}", ()))))
     count = len(conflict)
     said = f"infeasible: no point satisfies {'these' if count > 1 else 'this'} {count} conditions together"
-    return Diagnostic("R0701", said, tuple(labels) or (Label(problem_span(model)),))
+    return Diagnostic("R0701", said, tuple(labels) or (Label(problem_span(model)),), (("help", EXPLAIN_CONFLICT),))
 
 
 def unbounded(model: Model, output: Output) -> Diagnostic:
@@ -80,7 +82,7 @@ def unbounded(model: Model, output: Output) -> Diagnostic:
     moving = [name for name, part in direction.items() if np.max(np.abs(part), initial=0.0) > NEGLIGIBLE * size]
     said = f"improves without end as {', '.join(moving)} {'move' if len(moving) > 1 else 'moves'} along the certificate"
     fix = Fix("a bound or a constraint on them is missing, or the sense is turned round")
-    return Diagnostic("R0702", "unbounded", (Label(problem_span(model), said),), fixes=(fix,))
+    return Diagnostic("R0702", "unbounded", (Label(problem_span(model), said),), (("help", EXPLAIN_RAY),), (fix,))
 
 
 def unsolved(model: Model, output: Output) -> Diagnostic:

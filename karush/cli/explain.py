@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 import click
 
 from karush.cli.exits import DONE
-from karush.cli.options import Verb, later
-from karush.cli.session import look_at, usage
+from karush.cli.options import Verb, data_options, not_available
+from karush.cli.session import look_at, open_model, usage
 from karush.compiler.analyse import Analysis
 from karush.compiler.facts.differentiability import choices
 from karush.compiler.facts.fact import Facts, text_of
@@ -26,17 +27,37 @@ CODE = re.compile(r"[EWR]\d{4}", re.IGNORECASE)
 
 @click.command(cls=Verb, help="Explain an error code (E0301), or the class, solver and derivatives of a model.")
 @click.argument("subject", metavar="CODE|FILE")
-@later("-d", "--data", help="Explain with these data.")
-@later("--infeasible", flag=True, help="Say what to relax.")
-def explain(subject: str) -> int:
+@data_options
+@click.option("--infeasible", is_flag=True, help="With these data: which conditions conflict, and what to relax.")
+@click.option("--format", "style", type=click.Choice(["full", "concise", "json", "sarif"]), help="With --infeasible.")
+def explain(subject: str, data: tuple[str, ...], settings: tuple[str, ...], infeasible: bool, style: str | None) -> int:
     """A code's page, or a file's explanation."""
+    is_file = subject == "-" or Path(subject).exists()
+    if infeasible:
+        return explain_infeasible(subject, data, settings, style or "full", is_file=is_file)
+    if data or settings or style is not None:
+        raise not_available("explain -d, -p and --format without --infeasible")
     if CODE.fullmatch(subject) and not Path(subject).exists():
         click.echo(page(subject.upper()), nl=False)
-    elif subject == "-" or Path(subject).exists():
+    elif is_file:
         click.echo(explain_file(look_at(subject)), nl=False)
     else:
         raise usage(f"{subject!r} is neither a file nor a code such as E0301")
     return DONE
+
+
+def explain_infeasible(
+    subject: str, data: tuple[str, ...], settings: tuple[str, ...], style: str, *, is_file: bool
+) -> int:
+    """Why the model has no solution for its data; what solves is imported only here."""
+    if not is_file:
+        raise usage(f"{subject!r} is no file: --infeasible explains a model with its data")
+    solving = importlib.import_module("karush.cli.solving")
+    options = solving.Options(subject, data, settings, (), None, "f64", None, None, False, False, False)
+    solving.check_usage(options)
+    explaining = importlib.import_module("karush.cli.explaining")
+    code: int = explaining.explain_solution(open_model(subject), options, style)
+    return code
 
 
 def page(code: str) -> str:

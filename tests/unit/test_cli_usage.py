@@ -74,7 +74,6 @@ LATER = [
     ("compile", "--emit", "ir"),
     ("compile", "--batch", "8"),
     ("show", "--optimality", "kkt"),
-    ("explain", "--infeasible"),
     ("explain", "-d", "d.json"),
     ("cost", "--measure"),
 ]
