@@ -157,7 +157,8 @@ def export_model(
 ) -> Export:
     """The model compiled for these sizes (others take their defaults) and platforms; with ``vjp`` differentiable.
 
-    ModelError with E0401 where a size has no value, ValueError for an unknown size or platform.
+    ModelError with E0401 where a size has no value, ValueError for an unknown size or platform and for a solver that
+    cannot be exported.
     """
     for name in sizes:
         if name not in problem.model.dims:
@@ -170,4 +171,11 @@ def export_model(
     found = infer_sizes(problem.model, [], {name: (size, "--sizes") for name, size in sizes.items()})
     if found.findings:
         raise ModelError(found.findings)
-    return Export(problem, problem.compile_for(found.values), tuple(platforms), vjp)
+    compiled = problem.compile_for(found.values)
+    choice = compiled.choice
+    if choice is not None and choice.solver.on_host:
+        raise ValueError(
+            f"{choice.name} runs outside XLA and cannot be part of an artefact ({choice.reason}); "
+            "write `using ipm` in the file"
+        )
+    return Export(problem, compiled, tuple(platforms), vjp)

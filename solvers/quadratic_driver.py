@@ -233,9 +233,12 @@ def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | 
     return replace(end, factor=guarded)
 
 
-def taken(problem: QuadraticProgram, choice: Choice) -> QuadraticProgram:
-    """The problem as the chosen solver takes it: with dense matrices unless it takes sparse ones."""
-    if choice.solver.takes_sparse:
+def taken(problem: QuadraticProgram, choice: Choice, differentiable: bool = False) -> QuadraticProgram:
+    """The problem as the chosen solver takes it: with dense matrices unless it takes sparse ones.
+
+    A ``differentiable`` problem with rows in cones is dense: the frame of its derivative (cone_frame.py) is.
+    """
+    if choice.solver.takes_sparse and not (differentiable and problem.cone_rows is not None):
         return problem
     return jax.tree.map(
         lambda leaf: leaf.todense() if isinstance(leaf, BCOO) else leaf, problem, is_leaf=lambda x: isinstance(x, BCOO)
@@ -272,4 +275,4 @@ def solve(
     problem: QuadraticProgram, settings: Settings, choice: Choice, warm: Point | None = None
 ) -> DifferentiableSolution:
     """Solve one problem, differentiably in its data; the statuses are those of the solver. See implicit.py."""
-    return differentiate(Method(settings, choice), taken(problem, choice), warm)
+    return differentiate(Method(settings, choice), taken(problem, choice, differentiable=True), warm)

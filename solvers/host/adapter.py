@@ -76,10 +76,15 @@ def _blank(problem: QuadraticProgram) -> Point:
     return Point(zeros, jnp.zeros_like(problem.equality_rhs), rows, zeros if has_bounds(problem) else None, cones)
 
 
-def _refined(problem: QuadraticProgram, scaling: Scaling, point: Point, wanted: Array, tol: Array) -> Polished:
-    """The point, refined on its active rows where it is wanted and not good enough as it is."""
-    rows = rows_of(problem)
-    labels = guess(rows, scaling.scale(point))
+def _refined(
+    problem: QuadraticProgram, shaped: tuple[QuadraticProgram, Scaling], point: Point, wanted: Array, tol: Array
+) -> Polished:
+    """The point, refined on its active rows where it is wanted and not good enough as it is.
+
+    ``shaped`` is the equilibrated problem, in which multipliers and slacks are of one size, with its scaling.
+    """
+    scaled, scaling = shaped
+    labels = guess(rows_of(scaled), scaling.scale(point))
     residuals = kkt_residuals(problem, point)
     if problem.cone_rows is not None:  # its rows are curved: the conditions are not one linear system
         return Polished(point, residuals, labels)
@@ -107,14 +112,14 @@ def solve(names: tuple[str, ...], problem: QuadraticProgram, settings: Settings,
     of interior_point.py; ``iterations`` are the host solvers' own, added up.
     """
     tol = jnp.asarray(settings.tolerance(problem.linear.dtype), problem.linear.dtype)
-    _, scaling = equilibrate(problem)
+    shaped = equilibrate(problem)
     blank = _blank(problem)
     sound = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(problem)]))
     crossed = sound & (certificates.crossing(problem) > tol)
     if warm is None:
         first = Polished(blank, kkt_residuals(problem, blank), jnp.zeros(_count(problem), jnp.int32))
     else:
-        first = _refined(problem, scaling, _completed(problem, warm), sound & ~crossed, tol)
+        first = _refined(problem, shaped, _completed(problem, warm), sound & ~crossed, tol)
     known = (jnp.asarray(False) if warm is None else worst(first.residuals) <= tol) & sound
 
     def unfinished(state: _State) -> Array:
@@ -125,7 +130,7 @@ def solve(names: tuple[str, ...], problem: QuadraticProgram, settings: Settings,
         claim, count, given = _ask(names, settings, problem, state.attempt, wanted)
         defect, proof = _proof(problem, claim, given)
         proved = defect <= tol
-        refined = _refined(problem, scaling, given, wanted & (claim != Status.INFEASIBLE) & ~proved, tol)
+        refined = _refined(problem, shaped, given, wanted & (claim != Status.INFEASIBLE) & ~proved, tol)
         better = ~(worst(refined.residuals) >= worst(state.best.residuals))
         best = _chosen(better & ~proved, refined, state.best)
         status = jnp.where(proved, claim, classify(best.residuals, tol)).astype(jnp.int32)

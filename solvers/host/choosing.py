@@ -9,7 +9,7 @@ from __future__ import annotations
 from karush.solvers.host.registry import CLARABEL, HIGHS, OSQP, REPAIR, SCS, HostSolver
 from karush.solvers.protocol import Facts
 
-DENSE, SPARSE = 2000, 500
+DENSE, SPARSE = 2000, 100
 
 # A matrix with a larger share of stored entries is better off dense.
 DENSITY = 0.3

@@ -7,7 +7,7 @@ with this support that satisfy Cᵀv = 0 exactly are a least-squares problem:
                                                    [ C_Sᵀ −δI ] [t ] = [0],
 
 C = [A; G; I] and S the entries that are clearly not zero. A ray of descent d is projected likewise on Pd = 0 and on
-the rows that it does not clearly move.
+the rows that it does not clearly move. Where that makes the certificate no better it stays as it was.
 """
 
 from __future__ import annotations
@@ -44,23 +44,42 @@ def _projected(matrix: sparse.csc_matrix, vector: Vector) -> Vector:
 
 
 def _farkas(program: HostProgram, found: Answer) -> Answer:
-    rows = sparse.vstack([program.A, program.G, sparse.identity(program.q.size)], format="csr")
+    n, p, m = program.q.size, found.y.size, found.z.size
+    rows = sparse.vstack([program.A, program.G, sparse.identity(n)], format="csr")
+    lower = np.concatenate([program.b, program.lower, program.bound_lower])
+    upper = np.concatenate([program.b, program.upper, program.bound_upper])
+
+    def defect(v: Vector) -> float:
+        side = np.where(v > 0, lower, upper)
+        there = np.isfinite(side)  # what presses on a side that is not there proves nothing
+        value = np.where(there, side, 0) @ v
+        return float(np.abs(rows.T @ np.where(there, v, 0)).max(initial=0) / value) if value > 0 else np.inf
+
     v = np.concatenate([found.y, found.z, found.w])
     support = np.abs(v) > _CLEAR * np.abs(v).max(initial=0)
     moved = np.zeros_like(v)
     moved[support] = _projected(rows[support].T.tocsc(), v[support])
-    p, m = found.y.size, found.z.size
+    if not defect(moved) < defect(v):
+        return found
     return replace(found, y=moved[:p], z=moved[p : p + m], w=moved[p + m :])
 
 
 def _ray(program: HostProgram, found: Answer) -> Answer:
     rows = sparse.vstack([program.G, sparse.identity(program.q.size)], format="csr")
-    sides = (program.lower, program.upper), (program.bound_lower, program.bound_upper)
-    sided = np.concatenate([np.isfinite(lower) | np.isfinite(upper) for lower, upper in sides])
+    lower = np.isfinite(np.concatenate([program.lower, program.bound_lower]))
+    upper = np.isfinite(np.concatenate([program.upper, program.bound_upper]))
+    still = program.A if program.P is None else sparse.vstack([program.A, program.P], format="csc")
+
+    def defect(d: Vector) -> float:
+        slope, value = program.q @ d, rows @ d
+        leaving = np.maximum(np.where(lower, -value, 0), np.where(upper, value, 0))
+        worst = max(np.abs(still @ d).max(initial=0), leaving.max(initial=0))
+        return float(worst / -slope) if slope < 0 else np.inf
+
     value = np.abs(rows @ found.x)
-    held = rows[sided & (value <= _CLEAR * value.max(initial=0))]
-    blocks = [program.A, held] if program.P is None else [program.A, held, program.P]
-    return replace(found, x=_projected(sparse.vstack(blocks, format="csc"), found.x))
+    held = rows[(lower | upper) & (value <= _CLEAR * value.max(initial=0))]
+    moved = _projected(sparse.vstack([still, held], format="csc"), found.x)
+    return replace(found, x=moved) if defect(moved) < defect(found.x) else found
 
 
 def sharpened(program: HostProgram, found: Answer) -> Answer:

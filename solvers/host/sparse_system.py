@@ -66,6 +66,11 @@ def _factorised(shapes: tuple[tuple[int, ...], ...], parts: tuple[_Bytes, ...]) 
     return _best_factor(system)
 
 
+def forget() -> None:
+    """Empty the memo: for measurements."""
+    _factorised.cache_clear()
+
+
 def _csc(data: Vector, indices: np.ndarray, shape: tuple[int, ...]) -> sparse.csc_matrix:
     inside = (indices[:, 0] < shape[0]) & (indices[:, 1] < shape[1])
     return sparse.csc_matrix((data[inside], (indices[inside, 0], indices[inside, 1])), shape=shape)
