@@ -35,6 +35,8 @@ from karush.solvers.scaling import Scaling, equilibrate
 MAX_ITERATIONS = 100
 # iterations without progress before giving up: where the point is within the tolerance, and where it is not
 STALLED_NEAR, STALLED_FAR = 3, 15
+# with rows in cones a point within so many tolerances is near: from there the polish goes on quadratically
+NEAR_FOR_POLISH = 100
 
 # what an iterate shows
 _RUNNING, _OPTIMAL, _NO_POINT, _NO_BOUND, _STUCK = range(5)
@@ -88,6 +90,7 @@ def _iterate(
     """The main loop; does nothing where ``ready``."""
     base = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
     first = start(data, after(ready, base))
+    near = tol if problem.cone_rows is None else NEAR_FOR_POLISH * tol
 
     def unfinished(state: _State) -> Array:
         return (state.outcome == _RUNNING) & (state.count < max_iterations)
@@ -100,7 +103,7 @@ def _iterate(
         # a factorisation that breaks down is tried again with more regularisation
         delta = jnp.where(moved, jnp.maximum(base, state.delta / 10), state.delta * 100)
         idle = jnp.where(better & moved, 0, state.idle + 1)
-        good_enough = jnp.minimum(error, state.error) <= tol
+        good_enough = jnp.minimum(error, state.error) <= near
         stuck = (idle >= jnp.where(good_enough, STALLED_NEAR, STALLED_FAR)) | (delta > 1)
         return _State(
             count=state.count + 1,

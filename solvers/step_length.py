@@ -14,7 +14,7 @@ from karush.solvers.embedding import Embedded, Iterate, gap_product
 REACH = 0.99
 
 # Steps into cones that are not symmetric are tried out, each this share of the one before, down to the shortest.
-BACKTRACK, SHORTEST = 0.8, 1e-6
+BACKTRACK, SHORTEST = 0.9, 1e-6
 
 
 def longest(data: Embedded, it: Iterate, d: Iterate, cones: ProductScaling) -> Array:

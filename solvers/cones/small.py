@@ -1,4 +1,4 @@
-"""Symmetric 3 by 3 matrices in bulk, shape (count, 3, 3): written out, since a library call a matrix costs more."""
+"""Matrices of two and three rows in bulk, (count, k, k): written out, since a library call a matrix costs more."""
 
 from __future__ import annotations
 
@@ -6,19 +6,43 @@ import jax.numpy as jnp
 from jax import Array
 
 
-def inverse_factor(matrix: Array) -> Array:
-    """L⁻¹ for matrix = LLᵀ; NaN where it is not positive definite."""
-    a, b, c = matrix[:, 0, 0], matrix[:, 1, 0], matrix[:, 2, 0]
-    p = 1 / jnp.sqrt(a)
-    l10, l20 = b * p, c * p
-    q = 1 / jnp.sqrt(matrix[:, 1, 1] - l10 * l10)
-    l21 = (matrix[:, 2, 1] - l20 * l10) * q
-    r = 1 / jnp.sqrt(matrix[:, 2, 2] - l20 * l20 - l21 * l21)
-    zero = jnp.zeros_like(p)
-    i10 = -l10 * p * q
-    i20 = -(l20 * p + l21 * i10) * r
-    rows = [[p, zero, zero], [i10, q, zero], [i20, -l21 * q * r, r]]
-    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+def _pivots(matrix: Array) -> tuple[Array, Array, Array]:
+    """The entries of L for a symmetric positive matrix LLᵀ of two rows; pivots lost in rounding are as good as 0."""
+    a, b, c = matrix[:, 0, 0], matrix[:, 1, 0], matrix[:, 1, 1]
+    info = jnp.finfo(matrix.dtype)
+    least = info.eps**2 * (a + c) + info.tiny
+    first = jnp.sqrt(jnp.maximum(a, least))
+    below = b / first
+    return first, below, jnp.sqrt(jnp.maximum(c - below * below, least))
+
+
+def factor_of_two(matrix: Array) -> Array:
+    """L, (count, 2, 2)."""
+    first, below, second = _pivots(matrix)
+    return _two(first, jnp.zeros_like(first), below, second)
+
+
+def inverse_of_two(matrix: Array) -> Array:
+    """L⁻¹, (count, 2, 2)."""
+    first, below, second = _pivots(matrix)
+    return _two(1 / first, jnp.zeros_like(first), -below / (first * second), 1 / second)
+
+
+def _two(a: Array, b: Array, c: Array, d: Array) -> Array:
+    return jnp.stack([jnp.stack([a, b], axis=-1), jnp.stack([c, d], axis=-1)], axis=-2)
+
+
+def orthogonal_to(u: Array) -> Array:
+    """Two unit vectors orthogonal to each u and to each other, (count, 2, 3).
+
+    Duff et al., "Building an orthonormal basis, revisited", JCGT 6 (2017).
+    """
+    x, y, z = jnp.moveaxis(u / jnp.sqrt(dot(u, u)), 1, 0)
+    sign = jnp.where(z < 0, -1.0, 1.0).astype(u.dtype)
+    a = -1 / (sign + z)
+    b = x * y * a
+    first = jnp.stack([1 + sign * x * x * a, sign * b, -sign * x], axis=-1)
+    return jnp.stack([first, jnp.stack([b, sign + y * y * a, -y], axis=-1)], axis=1)
 
 
 def times(matrix: Array, block: Array) -> Array:
