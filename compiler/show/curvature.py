@@ -9,6 +9,7 @@ from karush.compiler.dependence import children
 from karush.compiler.facts.convexity import offenders, requirements_of, satisfies
 from karush.compiler.facts.fact import Facts, text_of
 from karush.compiler.model import Apply, Constant, Constraint, Expr, Model, Named, Objective
+from karush.compiler.part import Part
 from karush.stdlib.lattice import Curvature, Interval
 
 MOST_LINES = 200
@@ -25,6 +26,15 @@ class Line:
     why: str = ""
 
 
+def curvature_of(part: Part) -> str:
+    """The tree of a model's curvatures; of a geometric program that of its logarithms, in the words of the file."""
+    inside = part.logarithms
+    if inside is None:
+        return show_curvature(part.model, part.facts)
+    head = f"{part.model.name}: curvature in the logarithms of the unknowns: `convex` stands for log-log convex"
+    return f"{head}\n\n{show_curvature(inside.model, inside.facts)}"
+
+
 def show_curvature(model: Model, facts: Facts) -> str:
     """Objective and constraints, each with what it must be, what it is, and the same of its parts."""
     blamed = {part.expr: part.rule for part in offenders(model, facts)}
@@ -38,19 +48,19 @@ def why_not_convex(model: Model, facts: Facts) -> str:
     return "\n".join(show_part(part, facts, blamed, broken_only=True) for part in _parts(model) if _breaks(part, facts))
 
 
-Part = Objective | Constraint
+Row = Objective | Constraint
 
 
-def _parts(model: Model) -> list[Part]:
+def _parts(model: Model) -> list[Row]:
     objective = [] if model.objective is None else [model.objective]
     return [*objective, *(c for c in model.constraints if next(requirements_of(c), None) is not None)]
 
 
-def _breaks(part: Part, facts: Facts) -> bool:
+def _breaks(part: Row, facts: Facts) -> bool:
     return any(not satisfies(facts[expr].curvature, wanted) for expr, wanted, _ in requirements_of(part))
 
 
-def show_part(part: Part, facts: Facts, blamed: dict[Expr, str], *, broken_only: bool = False) -> str:
+def show_part(part: Row, facts: Facts, blamed: dict[Expr, str], *, broken_only: bool = False) -> str:
     """The tree of the objective or of one constraint, or of its sides that break a rule."""
     name = part.sense if isinstance(part, Objective) else (f"{part.label}:" if part.label else "constraint")
     lines = []

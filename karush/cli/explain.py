@@ -136,6 +136,7 @@ SOLVER = {
         "ipm, a homogeneous interior point, where it is larger or the quadratic term is singular",
         "(which one is known with the sizes: `karush run -v` says it with its reason)",
     ),
+    "GP": ("the one of the problem in the logarithms of the unknowns, which is linear or has exponential cones",),
 }
 DERIVATIVES = {
     "FUNCTION": (
@@ -153,6 +154,10 @@ DERIVATIVES = {
         "vars and lets: unique where no row is weakly active, conservative where one is,",
         "  undefined where the solution is not unique (a singular quadratic term)",
         "duals: unique where the gradients of the active rows are independent",
+    ),
+    "GP": (
+        "those of the problem in the logarithms of the unknowns, brought back by the chain rule:",
+        "  the objective by the envelope formula, vars and duals where they are unique there",
     ),
 }
 

@@ -12,7 +12,7 @@ from karush.cli.options import Existing, Verb, later
 from karush.cli.session import look_at, usage
 from karush.compiler.analyse import Analysis
 from karush.compiler.model import Model
-from karush.compiler.show.curvature import show_curvature
+from karush.compiler.show.curvature import curvature_of
 from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.latex import show_latex
 from karush.compiler.show.stages import interface_schema, show_interface, show_ir, show_math
@@ -49,14 +49,14 @@ def default_parts(model: Model) -> set[str]:
 
 def parts(analysis: Analysis, chosen: Container[str]) -> list[str]:
     """The texts asked for, in a fixed order."""
-    model, facts = analysis.model, analysis.facts
-    assert model is not None and facts is not None
+    model = analysis.model
+    assert model is not None
     printers = {
         "interface": lambda: show_interface(model),
         "math": lambda: show_math(model),
         "latex": lambda: show_latex(model),
         "kkt": lambda: show_kkt(model),
-        "curvature": lambda: show_curvature(model, facts),
+        "curvature": lambda: curvature_of(analysis.whole),
         "ir": lambda: show_ir(model),
     }
     return [printer() for part, printer in printers.items() if part in chosen]
