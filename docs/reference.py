@@ -83,7 +83,7 @@ def atom_text(library: Library, atom: Atom) -> str:
 
 def set_text(library: Library, facts: SetFacts) -> str:
     """A set: its members, and whether unknowns can be in it now."""
-    unknowns = "becomes linear equations and inequalities" if facts.available else "not available yet"
+    unknowns = "becomes linear equations and inequalities" if facts.problem_class == "LP" else "becomes rows in cones"
     if facts.integer:
         unknowns = "refused: problems with whole unknowns are not solved"
     known = ["On a param: checked.", f"On unknowns: {unknowns}."]

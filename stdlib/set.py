@@ -53,7 +53,7 @@ def _interval(name: str, enclosure: Interval, projection: str | None = None) -> 
 
 
 def _cone(name: str, problem_class: str, projection: str) -> SetFacts:
-    return SetFacts(name, rows=False, problem_class=problem_class, available=False, projection=projection)
+    return SetFacts(name, rows=False, problem_class=problem_class, projection=projection)
 
 
 def _matrices(name: str, semidefinite: bool, definite: bool, projection: str | None) -> SetFacts:
@@ -65,7 +65,6 @@ def _matrices(name: str, semidefinite: bool, definite: bool, projection: str | N
         positive_definite=definite,
         rows=not semidefinite,
         problem_class="SDP" if semidefinite else "LP",
-        available=not semidefinite,
         projection=projection,
     )
 

@@ -1,8 +1,9 @@
 """The class of a problem, whether it is convex, and what stands in the way of solving it now.
 
 A linear or quadratic program is one whose objective and rows are affine (the objective: convex quadratic) once every
-function with a polyhedral or quadratic graph form has been replaced by a new unknown. The class is read off the facts:
-``Fact.reduced`` says what graph forms leave of an expression.
+function with a polyhedral or quadratic graph form has been replaced by a new unknown; where graph forms have cones, or
+a row is quadratic, it is a cone program. The class is read off the facts: ``Fact.reduced`` says what graph forms leave
+of an expression.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from karush.dsl.diagnostics import Diagnostic, Label
 from karush.dsl.source import Span
 from karush.stdlib.set import SET_FACTS
 
-AVAILABLE = frozenset({"FUNCTION", "LP", "QP"})
+AVAILABLE = frozenset({"FUNCTION", "LP", "QP", "SOCP", "EXP", "SDP"})
 
 HARDEST_FIRST = ("NLP", "SDP", "EXP", "SOCP")
 
@@ -201,7 +202,7 @@ def _not_available(name: str, span: Span, node: Expr | None) -> Diagnostic:
         "E0190",
         f"{article} {name} problem: not available yet",
         (Label(span, label),),
-        (("note", "linear and convex quadratic programs (LP, QP) and plain functions run now"),),
+        (("note", "convex programs (LP, QP, SOCP, EXP, SDP) and plain functions run now"),),
     )
 
 

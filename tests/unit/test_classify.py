@@ -76,8 +76,8 @@ def test_class(text: str, name: str) -> None:
     _, found = classified(square(text))
     assert found.problem_class == name
     errors = [d.code for d in found.diagnostics if d.code.startswith("E")]
-    assert errors == ([] if name in ("LP", "QP") else ["E0190"])
-    if name in ("LP", "QP"):
+    assert errors == (["E0190"] if name == "NLP" else [])
+    if name != "NLP":
         assert found.convex and not found.diagnostics and found.reasons
 
 
@@ -97,7 +97,7 @@ def test_classes_that_curvature_does_not_decide(name: str) -> None:
     _, found = classified(OTHERS[name])
     assert found.problem_class == name
     codes = {d.code for d in found.diagnostics}
-    assert codes == (set() if name == "FUNCTION" else {"E0190"})
+    assert codes == (set() if name in ("FUNCTION", "SDP") else {"E0190"})
 
 
 def test_graph_atoms_are_listed_parts_first() -> None:
