@@ -18,12 +18,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.active_rows import dual_scale
-from karush.solvers.cone_frame import Frame, frame_of
+from karush.solvers.cone_frame import Frame, frame_of, from_frame
 from karush.solvers.cone_residuals import multiplier_weight, slack_scale
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import dense
-from karush.solvers.projections.cones import project_rows
+from karush.solvers.projections.cones import project_cones, project_rows
 
 
 def image(problem: QuadraticProgram, point: Point) -> Array | None:
@@ -62,6 +62,28 @@ def framed(problem: QuadraticProgram, frame: Frame | None) -> QuadraticProgram:
         return problem
     matrix = jnp.concatenate([dense(problem.inequality_matrix), frame.rows])
     return replace(problem, inequality_matrix=matrix, cone_rows=None)
+
+
+def open_ways(frame: Frame, weak: Array, rates: Array, tolerance: Array) -> tuple[Array, Array]:
+    """Whether the cones at a tie let x pass along a direction, and whether along its negative.
+
+    ``weak`` (r,) are the coordinates at a tie, ``rates`` (r,) the frame's rows times the direction: what is left of
+    them must point into the cone of the tie. A cone of three rows may be taken for open where it is not.
+    """
+    inward, forth, back, first = from_frame(frame, weak * rates), jnp.asarray(True), jnp.asarray(True), 0
+    for cones in frame.cones:
+        block = inward[first : first + cones.rows].reshape(cones.count, cones.dimension)
+        first += cones.rows
+        if cones.kind in ("second_order", "semidefinite"):  # Π(-h) = Π(h) - h: these are their own duals
+            kept = project_cones(cones, block, jnp.zeros(0, block.dtype))
+            forth, back = (
+                forth & jnp.all(jnp.abs(kept - block) <= tolerance),
+                back & jnp.all(jnp.abs(kept) <= tolerance),
+            )
+        else:
+            inner = jnp.array([1.0, 1.0, 0.0] if cones.kind == "power" else [-1.05, 0.56, 1.26], block.dtype)
+            forth, back = forth & jnp.all(block @ inner >= -tolerance), back & jnp.all(block @ inner <= tolerance)
+    return forth, back
 
 
 def multipliers(rows: ConeRows, v: Array, u: Array) -> Array:

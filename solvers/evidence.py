@@ -138,11 +138,27 @@ def moves(problem: QuadraticProgram, lin: Linearisation, kernel: Array) -> Point
     moving = unflatten(linear.system(problem, lin), jnp.any(kernel != 0, axis=0), lin.active_w is not None)
     if lin.frame is None:
         return moving
-    first, m = problem.linear.shape[0] + problem.equality_rhs.shape[0], problem.inequality_matrix.shape[0]
-    of_frame = (lin.weight * kernel)[:, first + m : first + lin.active_z.shape[0]]
-    change = jnp.max(jnp.abs(from_frame(lin.frame, of_frame.T)), axis=1)
-    least = linear.kernel_tolerance(change) * jnp.max(change, initial=0.0)
-    return replace(moving, z=moving.z[:m], u=change > least)
+    m = problem.inequality_matrix.shape[0]
+    first = problem.linear.shape[0] + problem.equality_rhs.shape[0] + m
+    return replace(moving, z=moving.z[:m], u=_cones_moved(lin, kernel, first) > 0)
+
+
+def movements(lin: Linearisation, kernel: Array, like: Point) -> Point:
+    """How far the vectors of a kernel, (r, N), move each entry of a point: the greatest size."""
+    flat = jnp.max(jnp.abs(kernel), axis=0)
+    sizes = [part.shape[0] for part in (like.x, like.y, like.z)]
+    x, y, z = flat[: sizes[0]], flat[sizes[0] : sizes[0] + sizes[1]], flat[sizes[0] + sizes[1] : sum(sizes)]
+    u = None if lin.frame is None else _cones_moved(lin, kernel, sum(sizes))
+    last = sum(sizes) if u is None else sum(sizes) + u.shape[0]
+    return Point(x, y, z, None if like.w is None else flat[last:], u)
+
+
+def _cones_moved(lin: Linearisation, kernel: Array, first: int) -> Array:
+    """The same for the multipliers of cones, whose coordinates in the frame begin at ``first``; 0 for rounding."""
+    assert lin.frame is not None
+    of_frame = (lin.weight * kernel)[:, first : first + lin.frame.share.shape[0]]
+    change = jnp.max(jnp.abs(from_frame(lin.frame, of_frame.T)), axis=1, initial=0.0)
+    return jnp.where(change > linear.kernel_tolerance(change) * jnp.max(change, initial=0.0), change, 0)
 
 
 def _any_inequality(moving: Point) -> Array:

@@ -27,7 +27,7 @@ from karush.solvers import kkt as kkt_system
 from karush.solvers.active_rows import ActiveRows, active_rows
 from karush.solvers.branching import at_most_once
 from karush.solvers.cone_frame import Frame
-from karush.solvers.cone_system import frame_at, framed
+from karush.solvers.cone_system import frame_at, framed, open_ways
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import KktFactor
 from karush.solvers.matrices import dense, row_maxima
@@ -197,7 +197,13 @@ def _is_open(problem: QuadraticProgram, lin: Linearisation, k: Array) -> Array:
     tolerance = kernel_tolerance(k) * jnp.max(jnp.abs(direction), initial=0.0)
     rates = lin.weak_z * (2 * lin.lower_z - 1) * (problem.inequality_matrix @ direction)
     size = row_maxima(problem.inequality_matrix)
-    forth, back = jnp.all(rates >= -tolerance * size), jnp.all(rates <= tolerance * size)
+    if lin.frame is None:
+        forth, back = jnp.all(rates >= -tolerance * size), jnp.all(rates <= tolerance * size)
+    else:
+        m = rates.shape[0] - lin.frame.share.shape[0]
+        forth, back = open_ways(lin.frame, lin.weak_z[m:], rates[m:], tolerance * jnp.max(size, initial=0.0))
+        rates, size = rates[:m], size[:m]
+        forth, back = forth & jnp.all(rates >= -tolerance * size), back & jnp.all(rates <= tolerance * size)
     if lin.weak_w is not None and lin.lower_w is not None:
         moves = lin.weak_w * (2 * lin.lower_w - 1) * direction
         forth, back = forth & jnp.all(moves >= -tolerance), back & jnp.all(moves <= tolerance)

@@ -50,8 +50,8 @@ class Recovery:
                     put(found, cones.label, None, self._of_cones(cones, values))
         return found
 
-    def masks(self, rows: Array, bounds: Array | None) -> Entries:
-        """Masks over the inequality rows and the bounds, by label."""
+    def masks(self, rows: Array, bounds: Array | None, in_cones: Array | None) -> Entries:
+        """Masks over the inequality rows, the bounds and the rows in cones (one entry for a cone), by label."""
         found: Entries = {}
         for family, values in self._by_family(self.template.inequalities, rows):
             if family.label is not None:
@@ -59,6 +59,9 @@ class Recovery:
         if bounds is not None:
             for bound, values in self._by_bound(bounds):
                 found[bound.var.name] = values
+        for cones, values in self._by_cones(in_cones) if in_cones is not None else ():
+            if cones.label is not None:
+                _join(found, cones.label, jnp.any(values, axis=1).reshape(self.template.shape(cones.axes)))
         return found
 
     def conflict(self, certificate: Point) -> dict[str, Array]:

@@ -14,8 +14,7 @@ from jax import Array
 
 from karush.compiler.lowering.outcome import DerivativeEvidence
 from karush.compiler.lowering.recover import Entries, Recovery
-from karush.solvers.evidence import DerivativeStatus, Evidence
-from karush.solvers.forms.quadratic import Point
+from karush.solvers.evidence import DerivativeStatus, Evidence, movements
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.linearisation import any_weak
 
@@ -31,9 +30,9 @@ def evidence_by_label(recovery: Recovery, solution: DifferentiableSolution, own:
         pessimistic = (lin.solved > 0) & ~moves & (found == DerivativeStatus.UNDEFINED)
         return jnp.where(pessimistic, kink, found).astype(jnp.int32)
 
-    moving = recovery.template.layout.split(_unflat(lin.kernel, point).x)
+    moving = recovery.template.layout.split(movements(lin, lin.kernel, point).x)
     primal = _any([mask for name, mask in moving.items() if name in own])
-    wide: Entries = recovery.duals(_unflat(lin.wide_kernel, point))
+    wide: Entries = recovery.duals(movements(lin, lin.wide_kernel, point))
     checked: Evidence = replace(
         evidence,
         primal=verdict(evidence.primal, primal),
@@ -41,19 +40,11 @@ def evidence_by_label(recovery: Recovery, solution: DifferentiableSolution, own:
     )
     return DerivativeEvidence(
         checked,
-        recovery.masks(evidence.active_z, evidence.active_w),
-        recovery.masks(evidence.weak_z, evidence.weak_w),
+        recovery.masks(evidence.active_z, evidence.active_w, evidence.active_u),
+        recovery.masks(evidence.weak_z, evidence.weak_w, evidence.weak_u),
     )
 
 
 def _any(masks: list[Array]) -> Array:
     found = [jnp.any(mask != 0) for mask in masks]
     return jnp.any(jnp.stack(found)) if found else jnp.asarray(False)
-
-
-def _unflat(kernel: Array, like: Point) -> Point:
-    """How far the vectors of a kernel, (r, N), move each entry of a point: the greatest size."""
-    flat = jnp.max(jnp.abs(kernel), axis=0)
-    sizes = [part.shape[0] for part in (like.x, like.y, like.z)]
-    x, y, z = flat[: sizes[0]], flat[sizes[0] : sizes[0] + sizes[1]], flat[sizes[0] + sizes[1] : sum(sizes)]
-    return Point(x, y, z, None if like.w is None else flat[sum(sizes) :])

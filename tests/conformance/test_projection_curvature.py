@@ -19,7 +19,7 @@ POINTS = {
     "exponential, flat": (exponential, jnp.asarray([-0.8, -0.3, 0.6])),
     "exponential, inside": (exponential, jnp.asarray([-1.0, 1.0, 2.0])),
     "power": (lambda v: power(v, 0.3), jnp.asarray([0.5, -0.2, 1.3])),
-    "power in its exponent": (lambda v: power(jnp.stack([v[0], v[1], 1.3 + 0 * v[2]]), v[2]), jnp.asarray([0.5, 0.4, 0.3])),
+    "power in its exponent": (lambda v: power(v.at[2].set(1.3), v[2]), jnp.asarray([0.5, 0.4, 0.3])),
     "semidefinite": (semidefinite, jnp.asarray([[1.0, 0.5, -2.0], [0.5, -1.0, 0.3], [-2.0, 0.3, 0.2]])),
     "semidefinite, equal eigenvalues": (semidefinite, jnp.diag(jnp.asarray([1.0, 1.0, -1.0]))),
 }  # fmt: skip
