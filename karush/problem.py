@@ -18,6 +18,7 @@ import numpy as np
 from jax.experimental.sparse import BCOO
 
 from karush.compiler.analyse import Analysis, analyse
+from karush.compiler.facts.classify import CONE_CLASSES
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.lower import lower
 from karush.compiler.lowering.outcome import Outcome
@@ -28,7 +29,7 @@ from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.latex import show_latex
 from karush.compiler.show.stages import show_interface, show_ir, show_math
 from karush.data.bind import bind
-from karush.data.findings import open_size, too_large
+from karush.data.findings import open_size, open_size_of_cones, too_large
 from karush.data.given import Binding, Reading, SparseMatrix
 from karush.data.objects import Memory, read_object
 from karush.display import framed
@@ -175,11 +176,16 @@ class Problem:
         return self.programs[key]
 
     def check_open_sizes(self, dims: Mapping[str, Any]) -> None:
-        """Refuse a symbolic size that stands in the shape of no param."""
+        """Refuse a symbolic size that stands in the shape of no param, and any where there are rows in cones."""
         given = {name for param in self.model.params.values() for size in param.shape for name in size.dims()}
         unknown = [name for name, size in dims.items() if jax.export.is_symbolic_dim(size) and name not in given]
         if unknown:
             raise ModelError([open_size(self.model.dims[name]) for name in unknown])
+        still = [name for name, size in dims.items() if jax.export.is_symbolic_dim(size)]
+        kinds = [part.classification.problem_class for part in (self.analysis.whole, *self.analysis.parts.values())]
+        conic = next((kind for kind in kinds if kind in CONE_CLASSES), None)
+        if still and conic is not None:
+            raise ModelError([open_size_of_cones(self.model.dims[name], conic) for name in still])
 
     def with_options(self, **options: Any) -> Problem:
         """The same model with other options: ``tol``, ``max_iterations``, ``active``, ``solver``, ``dtype``."""

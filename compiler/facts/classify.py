@@ -35,6 +35,9 @@ from karush.stdlib.set import SET_FACTS
 
 AVAILABLE = frozenset({"FUNCTION", "LP", "QP", "SOCP", "EXP", "SDP"})
 
+CONE_CLASSES = frozenset({"SOCP", "EXP", "SDP"})
+"""Classes of convex programs with rows in cones."""
+
 HARDEST_FIRST = ("NLP", "SDP", "EXP", "SOCP")
 
 NEEDS = {

@@ -42,7 +42,7 @@ class Recovery:
             for bound, values in self._by_bound(point.w):
                 _put_gains(found, bound.var.name, None, bound, values)
         if self.template.stacks:
-            for cones, values in self._by_cones(jnp.zeros(0) if point.u is None else point.u):
+            for cones, values in self._by_cones(point.u):
                 if isinstance(cones, QuadraticFamily):
                     gains = (values[:, 0] + values[:, 1]) / 2
                     put(found, cones.label, cones.rows.entry, gains.reshape(self.template.shape(cones.axes)))
@@ -106,9 +106,11 @@ class Recovery:
             yield family, vector[at : at + number]
             at = at + number
 
-    def _by_cones(self, vector: Array) -> Iterator[tuple[Conic, Array]]:
-        """(family, its part as (cones, dimension))."""
+    def _by_cones(self, vector: Array | None) -> Iterator[tuple[Conic, Array]]:
+        """(family, its part as (cones, dimension)); there is no vector where every clause is over nothing."""
         at = 0
+        if vector is None:
+            vector = jnp.zeros(0, self.template.dtype)
         for stack in self.template.stacks:
             for family, count in zip(stack.families, stack.counts, strict=True):
                 number = count * stack.dimension

@@ -5,7 +5,8 @@ With f the objective, rows a == b (multiplier ν), a <= b (multiplier λ >= 0), 
     ∇f − Σ νᵀ∇(a − b) + Σ λᵀ∇(a − b) = 0,    λ >= 0,    λ ∘ (b − a) = 0,
 
 and for ``maximize`` the same with −Σ λᵀ∇(a − b): multipliers are signed as language.md says, λ the gain per unit of
-slack, ν the derivative of the optimal value in ε of ``a == b + ε``.
+slack, ν the derivative of the optimal value in ε of ``a == b + ε``. A row e ∈ K has a multiplier λ in the dual cone of
+K, stands in the first condition as 0 <= e would, and ⟨λ, e⟩ = 0.
 """
 
 from __future__ import annotations
@@ -44,10 +45,19 @@ BOUND_SETS = {
     "box": ("lower", "upper"),
 }
 
+CONES = frozenset({"soc", "exp_cone", "pow_cone", "psd"})
+SELF_DUAL = frozenset({"soc", "psd"})
+
+NORMS = {"ball": "norm2", "l1_ball": "norm1"}
+"""Sets that are a bound on a norm."""
+
 
 @dataclass(frozen=True)
 class Row:
-    """One row family ``left operator right`` with its multiplier; ``operator`` is ``==`` or ``<=``."""
+    """One row family ``left operator right`` with its multiplier; ``operator`` is ``==`` or ``<=``.
+
+    Where ``cone`` is given it is ``right in cone``: what the row says of a cone's order, with ``left`` zero.
+    """
 
     multiplier: str
     binders: tuple[Binder, ...]
@@ -56,6 +66,7 @@ class Row:
     right: Expr
     operator: str
     span: Span
+    cone: SetUse | None = None
 
     @property
     def name(self) -> str:
@@ -99,7 +110,7 @@ def own_conditions(model: Model) -> str:
         lines += [f"  {line}" for line in stationarity(gradient, var)]
     lines += titled("primal feasibility", [show_row(row) + row.clause for row in rows])
     inequalities = [row for row in rows if row.operator == "<="]
-    lines += titled("dual feasibility", [f"{row.name} ≥ 0{row.clause}" for row in inequalities])
+    lines += titled("dual feasibility", [show_sign(row) + row.clause for row in inequalities])
     lines += titled("complementarity", [show_complementarity(row) + row.clause for row in inequalities])
     others = [show_membership(c) for c in model.constraints if not isinstance(c, Relation) and not rows_of(c)]
     sets = ((var.name, var.set) for var in model.vars.values())
@@ -164,12 +175,17 @@ def set_rows(
             Row(f"λ_{name}", *common, zero, value, "<=", span),
             Row(f"ν_{name}.sum", *common, total, one, "==", span),
         ]
+    if use.name in CONES:
+        return [Row(f"λ_{name}", *common, zero, value, "<=", span, use)]
+    if use.name in NORMS:
+        norm = apply(NORMS[use.name], (value,), (), span)
+        return [Row(f"λ_{name}", *common, norm, use.arguments[0], "<=", span)]
     return []
 
 
 def is_conic(use: SetUse) -> bool:
     """Whether a set of a var is none that rows can say."""
-    return use.name not in BOUND_SETS and use.name not in ("simplex", "free")
+    return use.name not in BOUND_SETS and use.name not in ("simplex", "free", *CONES, *NORMS)
 
 
 def var_rows(model: Model, var: Var) -> list[Row]:
@@ -196,14 +212,26 @@ def pull_row(gradient: Gradient, row: Row, sign: float) -> None:
         pull(gradient, side, Term(factor, body=body), place)
 
 
+def show_sign(row: Row) -> str:
+    """``λ ≥ 0``, or that λ lies in the dual of the cone."""
+    if row.cone is None:
+        return f"{row.name} ≥ 0"
+    dual = "" if row.cone.name in SELF_DUAL else "*"
+    return f"{row.name} ∈ {show_set(row.cone, Printer())}{dual}"
+
+
 def show_row(row: Row) -> str:
-    """``a ≤ b``."""
+    """``a ≤ b``, ``e ∈ K``."""
     printer = Printer()
+    if row.cone is not None:
+        return f"{printer.show(row.right)} ∈ {show_set(row.cone, printer)}"
     return f"{printer.show(row.left, 1)} {RELATIONS[row.operator]} {printer.show(row.right, 1)}"
 
 
 def show_complementarity(row: Row) -> str:
-    """``λ ∘ (b − a) = 0``."""
+    """``λ ∘ (b − a) = 0``, ``⟨λ, e⟩ = 0``."""
+    if row.cone is not None:
+        return f"⟨{row.name}, {Printer().show(row.right)}⟩ = 0"
     shape = row.left.shape or row.right.shape
     slack = apply("subtract", (row.right, row.left), shape, row.span)
     zero = isinstance(row.left, Expr) and getattr(row.left, "atom", "") == "zeros"

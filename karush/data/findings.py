@@ -61,6 +61,16 @@ def open_size(dim: Dim) -> Diagnostic:
     )
 
 
+def open_size_of_cones(dim: Dim, problem_class: str) -> Diagnostic:
+    """E0401: a size is left open in a program with rows in cones, whose shapes depend on it."""
+    return Diagnostic(
+        "E0401",
+        f"the size `{dim.name}` cannot be left open in a problem of class {problem_class}",
+        (Label(dim.span, "a program with rows in cones is compiled for known sizes"),),
+        fixes=(Fix(f"--sizes {dim.name}=20"),),
+    )
+
+
 def bad_size(dim: Dim, given: Given) -> Diagnostic:
     """E0406: an explicit size is no whole number."""
     return Diagnostic(
