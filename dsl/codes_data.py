@@ -113,10 +113,11 @@ DATA = (
     ),
     Code(
         "E0410",
-        "a sparse matrix too large to be made dense",
-        "A sparse matrix is used as it is in products, transposes, sums, multiples and single entries. Any other "
-        "operation needs all of its entries, and there are more of them than may be held.",
-        "Write the model with products of the matrix (`A @ x`), or give a smaller matrix.",
+        "a matrix too large to be made dense",
+        "A sparse matrix is used as it is in products, transposes, sums, multiples and single entries, and the rows of "
+        "a large program are made sparse by brackets, clauses, sums and products. Any other operation needs all "
+        "entries, and there are more of them than may be held.",
+        "Write the model with products, sums, brackets and clauses, or give smaller data.",
         "dim n\nparam A[n, n]\nlet y = max(A)\n",
         "dim n\nparam A[n, n]\nlet y = sum(A)\n",
         data='{"A": {"coo": [[0], [0], [1.0]], "shape": [9000, 9000]}}',

@@ -105,8 +105,7 @@ def param_statuses(
     cotangents = direction.kernel_cotangents(program, solution, wide=of_value)
     points = kernel_points(program, solution, of_value)
     found: Arrays = {}
-    for i in range(points.x.shape[0]):
-        cotangent = jax.tree.map(lambda leaf, i=i: leaf[i], cotangents)
+    for i, cotangent in enumerate(cotangents):
         seen = back(cotangent)
         limit = kernel_tolerance(points.x) * (1 + largest(cotangent))
         inner = jnp.asarray(DerivativeStatus.CONSERVATIVE, jnp.int32)

@@ -216,12 +216,14 @@ class Problem:
 
 
 def check_density(compiled: Compiled, stored: Mapping[str, int]) -> None:
-    """E0410 where an operation would make a huge sparse param dense: seen by tracing, before anything is computed."""
+    """E0410 where an operation would make a huge matrix dense: seen by tracing, before anything is computed."""
     shapes = compiled.specification()
-    if not any(math.prod(shapes[name].shape) > LARGEST_DENSE for name in stored):
-        return
+    is_huge = any(math.prod(shapes[name].shape) > LARGEST_DENSE for name in stored)
     try:
-        jax.eval_shape(compiled.function, shapes)
+        if compiled.form is not None:
+            compiled.settle_assembly()
+        if is_huge:
+            jax.eval_shape(compiled.function, shapes)
     except TooLargeToBeDenseError as error:
         raise ModelError([too_large(error.expr.span, error.shape)]) from None
 

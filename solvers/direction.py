@@ -147,10 +147,11 @@ def value_evidence(problem: QuadraticProgram, solution: DifferentiableSolution) 
 
 def kernel_cotangents(
     problem: QuadraticProgram, solution: DifferentiableSolution, wide: bool = False
-) -> QuadraticProgram:
-    """kᵀ∂F/∂θ for random vectors k of the kernel, ‖k‖∞ = 1, in the shape of the problem with a leading axis.
+) -> tuple[QuadraticProgram, ...]:
+    """kᵀ∂F/∂θ for each of some random vectors k of the kernel, ‖k‖∞ = 1, in the shape of the problem.
 
-    All zeros if K is regular. With ``wide`` the weakly active rows count as active: what the optimal value and the
+    They stand side by side, not in one array with a leading axis: the cotangent of a sparse matrix has no indices. All
+    zeros if K is regular. With ``wide`` the weakly active rows count as active: what the optimal value and the
     multipliers can move by.
     """
     problem, solution = lax.stop_gradient((problem, solution))
@@ -165,7 +166,7 @@ def kernel_cotangents(
     length = jnp.max(jnp.abs(vectors), axis=1, keepdims=True, initial=0.0)
     vectors = vectors / jnp.where(length > 0, length, 1)
     _, pull = jax.vjp(lambda data: conditions(data, point, lin, v), problem)
-    return jax.vmap(lambda k: pull(k)[0])(vectors)
+    return tuple(pull(k)[0] for k in vectors)
 
 
 def kernel_points(problem: QuadraticProgram, solution: DifferentiableSolution) -> Point:

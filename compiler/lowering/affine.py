@@ -43,10 +43,13 @@ from karush.compiler.model import Apply, Binder, Comprehension, Expr, Named, Sub
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Affine:
-    """constant + Σ block(var). ``constant`` has the expression's shape, is a plain number, or None for 0."""
+    """constant + Σ block(var). ``constant`` has the expression's shape, is a plain number, or None for 0.
+
+    A block is a `Block` in a dense program, a tuple of pieces (pieces.py) in a sparse one.
+    """
 
     constant: Any
-    blocks: Mapping[str, Block]
+    blocks: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ differentiable in every param by composition.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import Dependence
+from karush.compiler.lowering.assembly import Assembly, assembly_of, is_small, shapes_of
 from karush.compiler.lowering.cone_families import ConeFamily, cone_families_of
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
@@ -24,7 +26,8 @@ from karush.compiler.lowering.outcome import Inner, Outcome
 from karush.compiler.lowering.recover import Recovery, map_entries
 from karush.compiler.lowering.scope import Inputs, entry_type
 from karush.compiler.lowering.slacks import slacks
-from karush.compiler.lowering.sparse_values import specified, taken
+from karush.compiler.lowering.sparse_template import sparse_program
+from karush.compiler.lowering.sparse_values import WORTH_KEEPING, specified, taken
 from karush.compiler.lowering.split_infinities import joined_infinities, split_infinities
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step, needed_steps, take, worst_status
@@ -102,8 +105,10 @@ class Compiled:
         return self.outcome(start, solve(program, self.settings, choice, warm))
 
     def program(self, start: Start) -> QuadraticProgram:
-        """The quadratic program."""
+        """The quadratic program, with the matrices that `assembly` says."""
         assert self.form is not None
+        if self.assembly.is_sparse:
+            return sparse_program(self.form, start.params, self._moved)
         return self.form.program(start.params, self._moved)
 
     def start(self, params: Params, *, differentiable: bool = True) -> Start:
@@ -118,13 +123,19 @@ class Compiled:
         for name, param in self.model.params.items():
             dtype = self.dtype if param.kind is Kind.REAL else None
             if name in params:
-                found[name] = taken(params[name], dtype, keeps_sparse=name not in self.bounding)
+                found[name] = taken(params[name], dtype, dense_up_to=self._dense_up_to(name))
             elif param.default is not None:
                 scope = self.evaluator.top(self._inputs(found), self.dependence)
                 found[name] = self.evaluator.array(param.default, scope)
             else:
                 raise KeyError(name)
         return found
+
+    def _dense_up_to(self, name: str) -> float:
+        """Up to which size a sparse param is made dense: one that serves as a bound always, none in a large program."""
+        if name in self.bounding:
+            return math.inf
+        return WORTH_KEEPING if self.form is None or is_small(self.form) else 0
 
     def _inputs(self, params: Params, variables: Params | None = None, duals: Duals | None = None) -> Inputs:
         return Inputs(self.dims, params, variables or {}, self.dtype, duals or {}, self._moved)
@@ -217,6 +228,24 @@ class Compiled:
     def cones(self) -> tuple[ConeFamily, ...]:
         """The cones of the model as written."""
         return cone_families_of(self.model, {}, lambda _: True)
+
+    @cached_property
+    def assembly(self) -> Assembly:
+        """Whether the matrices are dense or sparse, and why. Raises TooLargeToBeDenseError for neither."""
+        form = self.form
+        assert form is not None
+
+        def sparse_matrices(params: Params) -> QuadraticProgram:
+            return sparse_program(form, self.start(params).params, self._moved)
+
+        def shapes() -> QuadraticProgram:
+            return shapes_of(sparse_matrices, self.specification())
+
+        return assembly_of(form, bool(self.stored), self.settings.solver, self.strongly_convex, shapes)
+
+    def settle_assembly(self) -> Assembly:
+        """`assembly`, asked for where it may fail."""
+        return self.assembly
 
     @cached_property
     def choice(self) -> Choice | None:

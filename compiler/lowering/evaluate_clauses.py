@@ -60,8 +60,8 @@ class Clauses:
     def _map(self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Run) -> Any:
         binder, rest = binders[0], binders[1:]
         inputs = scope.inputs
-        self._hoist(bodies, scope)
-        slices = self._slices(bodies, binder, scope)
+        self.hoist(bodies, scope)
+        slices = self.slices(bodies, binder, scope)
         segments = {s.reduce: self.segment(s, scope) for s in find_segments(binder, bodies, scope)}
         length = inputs.size(binder.length)
         positions = inputs.size(binder.start) + binder.step * jnp.arange(length)
@@ -75,7 +75,7 @@ class Clauses:
         arrays = [view.array for view in slices.values()]
         return jax.vmap(lane)(positions, arrays, list(segments.values()))
 
-    def _hoist(self, bodies: Sequence[Expr], scope: Scope) -> None:
+    def hoist(self, bodies: Sequence[Expr], scope: Scope) -> None:
         """Evaluate here the greatest expressions that need no binder of the clause."""
         for node in self.outside(bodies, scope):
             self.value(node, scope)
@@ -97,7 +97,7 @@ class Clauses:
                 below = optional or (isinstance(node, Apply) and node.atom == "if") or _is_filtered(node)
                 stack.extend((child, below) for child in children(node))
 
-    def _slices(self, bodies: Sequence[Expr], binder: Binder, scope: Scope) -> dict[Subscript, View]:
+    def slices(self, bodies: Sequence[Expr], binder: Binder, scope: Scope) -> dict[Subscript, View]:
         """Subscripts with exactly one index along the binder, moved so that the mapped axis leads."""
         found: dict[Subscript, View] = {}
         for node in walk(*bodies):

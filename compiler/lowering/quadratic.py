@@ -213,9 +213,13 @@ class QuadraticTerms:
         bodies = (expr.body,) if condition is None else (condition, expr.body)
         lengths = tuple(scope.inputs.size(b.length) for b in expr.binders)
         terms = self.forms.lanes(scope, expr.binders, bodies, run)
-        return [
-            t.summed(len(lengths)) if isinstance(t, Parts) else replace(t, shape=(*lengths, *t.shape)) for t in terms
-        ]
+        return [self._over(lengths, term) for term in terms]
+
+    def _over(self, lengths: Sizes, term: Term) -> Term:
+        """A term over all positions of a clause, from what the clause returned."""
+        if isinstance(term, Parts):
+            return term.summed(len(lengths))
+        return replace(term, shape=(*lengths, *term.shape))
 
     def _leaving(self, term: Term, scope: Scope) -> Term:
         """A term as it may leave a clause.

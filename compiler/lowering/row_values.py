@@ -31,16 +31,16 @@ class Side:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Rows:
-    """Rows ``matrix`` (R, n) with their sides (R,); equations have their right-hand side as ``lower``."""
+    """Rows ``matrix`` (R, n), dense or sparse, with their sides (R,); the right-hand side of equations is ``lower``."""
 
-    matrix: Array
+    matrix: Any
     lower: Side | None
     upper: Side | None
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class _Lane:
+class Lane:
     """A family at one position of its clause, or (after it) at all of them."""
 
     form: Affine
@@ -59,25 +59,29 @@ class RowValues:
 
     def rows(self, family: Family, scope: Scope) -> Rows:
         """The rows of a family."""
-        inputs = scope.inputs
-        shape, dtype = inputs.shape(family.shape), inputs.dtype
-        raws = {side: raw_side(side, self.bounding) for side in (family.lower, family.upper) if side is not None}
-        bodies = (*family.expressions, *(raw for raw in raws.values() if raw is not None))
-
-        def run(inner: Scope) -> _Lane:
-            return self._lane(family, raws, inner)
-
-        lane = self.forms.lanes(scope, family.binders, bodies, run) if family.binders else run(scope)
+        shape, dtype = scope.inputs.shape(family.shape), scope.inputs.dtype
+        lane = self.lane_of(family, scope)
         number = size_of(shape)
         parts: dict[str, Array | None] = {
             name: expand(block, shape, dtype).reshape((number, self.layout.sizes[name]))
             for name, block in lane.form.blocks.items()
         }
         matrix = self.layout.join(parts, 1, (number,), dtype)
-        keep = None if lane.keep is None else _spread(lane.keep, shape)
+        keep = None if lane.keep is None else spread(lane.keep, shape)
         if keep is not None:
             matrix = jnp.where(keep[:, None], matrix, 0)
-        return Rows(matrix, _flat(lane.lower, keep, family), _flat(lane.upper, keep, family))
+        return Rows(matrix, flat_side(lane.lower, keep, family), flat_side(lane.upper, keep, family))
+
+    def lane_of(self, family: Family, scope: Scope) -> Lane:
+        """A family at all positions of its clause."""
+        raws = {side: raw_side(side, self.bounding) for side in (family.lower, family.upper) if side is not None}
+        bodies = (*family.expressions, *(raw for raw in raws.values() if raw is not None))
+
+        def run(inner: Scope) -> Lane:
+            return self._lane(family, raws, inner)
+
+        found: Lane = self.forms.lanes(scope, family.binders, bodies, run) if family.binders else run(scope)
+        return found
 
     def bound(self, bound: Bound, scope: Scope, *, upper: bool) -> Side | None:
         """The lower or the upper bound of a var, over its entries in order; None where there is none."""
@@ -91,7 +95,7 @@ class RowValues:
 
     # ------------------------------------------------------------ one position of a clause
 
-    def _lane(self, family: Family, raws: dict[Expr, Expr | None], scope: Scope) -> _Lane:
+    def _lane(self, family: Family, raws: dict[Expr, Expr | None], scope: Scope) -> Lane:
         inputs = scope.inputs
         shape = inputs.shape(family.inner_shape)
         keep: Any = None
@@ -110,7 +114,7 @@ class RowValues:
         bare = Affine(None, form.blocks)
         if family.binders:
             bare = self.forms.leaving(bare, shape, scope)
-        return _Lane(bare, sides[0], sides[1], keep)
+        return Lane(bare, sides[0], sides[1], keep)
 
     def _row(self, family: Family, shape: Sizes, scope: Scope) -> Affine:
         dtype = scope.inputs.dtype
@@ -137,12 +141,12 @@ class RowValues:
         return Side(jnp.where((given == -nowhere) | jnp.isnan(given), jnp.nan, value), given != nowhere)
 
 
-def _spread(keep: Array, shape: Sizes) -> Array:
+def spread(keep: Array, shape: Sizes) -> Array:
     """A condition by position of the clause as one by row."""
     return jnp.broadcast_to(keep.reshape((*keep.shape, *(1 for _ in shape[keep.ndim :]))), shape).reshape(-1)
 
 
-def _flat(side: Side | None, keep: Array | None, family: Family) -> Side | None:
+def flat_side(side: Side | None, keep: Array | None, family: Family) -> Side | None:
     """A side by row; rows that the filter leaves out have none, and an equation among them says 0 = 0."""
     if side is None:
         return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from karush.compiler.dependence import walk
+from karush.compiler.facts.linearity import is_affine
 from karush.compiler.lowering.scope import Scope
 from karush.compiler.model import Apply, Binder, BinderValue, Expr, Named, Reduce
 
@@ -39,21 +40,38 @@ def conjuncts(condition: Expr) -> tuple[Expr, ...]:
 
 def find_segments(binder: Binder, bodies: Sequence[Expr], scope: Scope) -> list[Segment]:
     """The reductions below the bodies that become segment reductions when a clause enters this binder."""
-    found = []
+    known = scope.inputs.vars.keys()
+    candidates = (node for node in _filtered(bodies) if scope.dependence.vars(node) <= known)
+    return _matching(candidates, binder, scope)
+
+
+def find_affine_segments(binder: Binder, bodies: Sequence[Expr], scope: Scope) -> list[Segment]:
+    """The sums and means whose terms, but not whose filters, are affine in the vars, and that are of that kind."""
+    varies = scope.dependence.vars
+    candidates = (
+        node
+        for node in _filtered(bodies)
+        if node.operator in ("sum", "mean") and varies(node) and node.condition is not None
+        if not varies(node.condition) and is_affine(node.body, scope.dependence)
+    )
+    return _matching(candidates, binder, scope)
+
+
+def _filtered(bodies: Sequence[Expr]) -> Iterator[Reduce]:
     for node in walk(*bodies):
         if isinstance(node, Reduce) and node.operator in OPERATORS and node.condition is not None:
-            segment = match_segment(node, binder, scope)
-            if segment is not None:
-                found.append(segment)
-    return found
+            yield node
+
+
+def _matching(candidates: Iterable[Reduce], binder: Binder, scope: Scope) -> list[Segment]:
+    found = (match_segment(node, binder, scope) for node in candidates)
+    return [segment for segment in found if segment is not None]
 
 
 def match_segment(node: Reduce, binder: Binder, scope: Scope) -> Segment | None:
-    """The reduction as one sorted by the binder, where all else that it needs is known outside the clause."""
+    """The reduction as one sorted by the binder, where all else that it needs is bound outside the clause."""
     assert node.condition is not None
     dependence = scope.dependence
-    if not dependence.vars(node) <= scope.inputs.vars.keys():
-        return None
     if not all(scope.binds_beyond(part, (binder, *node.binders)) for part in (node.condition, node.body)):
         return None
     parts = conjuncts(node.condition)

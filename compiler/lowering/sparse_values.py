@@ -20,7 +20,7 @@ LARGEST_DENSE = 2**25
 """A sparse matrix of more positions is never made dense."""
 
 WORTH_KEEPING = 2**18
-"""One of fewer positions is made dense at once: dense arithmetic is the faster there."""
+"""One of no more positions is made dense at once in a small program: dense arithmetic is the faster there."""
 
 
 class TooLargeToBeDenseError(Exception):
@@ -31,12 +31,12 @@ class TooLargeToBeDenseError(Exception):
         super().__init__(f"{' × '.join(map(str, shape))}")
 
 
-def taken(value: Any, dtype: Any, *, keeps_sparse: bool) -> Any:
-    """A param as the program works with it: a dense array, or a sparse matrix that is worth keeping so."""
+def taken(value: Any, dtype: Any, *, dense_up_to: float = WORTH_KEEPING) -> Any:
+    """A param as the program works with it: a dense array, or a sparse matrix of more positions than that."""
     if not isinstance(value, BCOO):
         return jnp.asarray(value, dtype)
     matrix = canonical(with_data(value, value.data.astype(dtype)))
-    return matrix if keeps_sparse and prod(matrix.shape) > WORTH_KEEPING else densified(matrix)
+    return matrix if prod(matrix.shape) > dense_up_to else densified(matrix)
 
 
 def specified(shape: tuple[Any, ...], dtype: Any, stored: int | None) -> Any:

@@ -254,4 +254,3 @@ def _no_such_dual(node: ast.Attribute, path: tuple[str, ...], model: Model) -> D
     fix = fix or ("name one of these" if duals else "label a row: `name: a <= b`")
     message = f"no dual `{name}`" if name else "`dual` holds one value a label"
     return error("E0207", message, (Label(node.span, known),), fix)
-

@@ -167,12 +167,12 @@ def bad_entry(code: str, param: Param, given: Given, index: Sequence[int], *, sa
 
 
 def too_large(span: Span, shape: Sequence[int]) -> Diagnostic:
-    """E0410: an operation without a sparse rule meets a sparse matrix that may not be made dense."""
+    """E0410: an operation without a sparse rule meets a matrix that may not be made dense."""
     return Diagnostic(
         "E0410",
-        f"the sparse matrix `{span.text}` of {' × '.join(map(str, shape))} is too large to be made dense",
-        (Label(span, "used here in a way that needs all of its entries"),),
-        fixes=(Fix("products `A @ x`, `A.T @ y`, sums, multiples, single entries `A[i, j]`"),),
+        f"the matrix of `{span.text}`, {' × '.join(map(str, shape))}, is too large to be made dense",
+        (Label(span, "needs all of its entries here"),),
+        fixes=(Fix("products `A @ x`, `A.T @ y`, sums, multiples, brackets, clauses"),),
     )
 
 

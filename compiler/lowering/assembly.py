@@ -1,0 +1,82 @@
+"""Whether the matrices of a program are made dense or sparse: settled when it is compiled, and why.
+
+Dense arithmetic is the faster for small programs, and their solvers stay within XLA. Sparse matrices are worth their
+indices where the program is large, few of its entries are stored, and the solver that it would have takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from karush.compiler.lowering.sparse_values import LARGEST_DENSE, TooLargeToBeDenseError
+from karush.compiler.lowering.standardise import Template
+from karush.solvers.facts import facts_of
+from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.protocol import Facts
+from karush.solvers.quadratic_driver import choose, refusal
+
+LARGE = 2000
+"""Up to so many variables the matrices are dense, unless a param is given sparse."""
+
+SMALL = 500
+"""Up to so many variables and rows together sparse params are made dense too."""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Whether matrices are sparse, and the reason in words."""
+
+    is_sparse: bool
+    reason: str
+
+
+def assembly_of(
+    form: Template,
+    given_sparse: bool,
+    solver: str,
+    strongly_convex: bool | None,
+    sparse_shapes: Callable[[], QuadraticProgram],
+) -> Assembly:
+    """The choice for a template; ``sparse_shapes`` traces its sparse program. Raises TooLargeToBeDenseError."""
+    variables = form.layout.total
+    if not isinstance(variables, int):
+        return Assembly(False, "sizes are not known when it is compiled")
+    if form.cones or form.quadratics or form.layout.symmetric:
+        return Assembly(False, "rows in cones are dense")
+    if variables <= LARGE and (not given_sparse or is_small(form)):
+        return Assembly(False, f"{variables} variables, no more than {LARGE}")
+    try:
+        facts = facts_of(sparse_shapes(), strongly_convex)
+    except TooLargeToBeDenseError as error:
+        rows = sum(form.rows(family) for family in form.families)
+        if (rows + variables) * variables > LARGEST_DENSE:
+            raise
+        return Assembly(False, f"`{error.expr.span.text}` has no sparse form")
+    refused = refusal(solver, facts)
+    if refused is not None:
+        return Assembly(False, refused)
+    choice = choose(facts, solver)
+    if not choice.solver.takes_sparse:
+        return Assembly(False, f"the solver {choice.name} takes dense matrices ({choice.reason})")
+    return Assembly(True, f"{facts.nonzeros} stored entries, {_share(facts):.2g} of all")
+
+
+def _share(facts: Facts) -> float:
+    rows = facts.equalities + facts.inequalities + (facts.variables if facts.has_quadratic else 0)
+    return float((facts.nonzeros or 0) / max(rows * facts.variables, 1))
+
+
+def is_small(form: Template) -> bool:
+    """Whether a template has so few variables and rows that dense arithmetic is the faster throughout."""
+    variables, rows = form.layout.total, sum(form.rows(family) for family in form.families)
+    return not isinstance(variables, int) or variables + rows <= SMALL
+
+
+def shapes_of(function: Callable[[Any], QuadraticProgram], specification: Any) -> QuadraticProgram:
+    """The shapes of a program, by tracing."""
+    found: QuadraticProgram = jax.eval_shape(function, specification)
+    return found

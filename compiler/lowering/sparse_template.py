@@ -1,0 +1,206 @@
+"""The quadratic program of a template with sparse matrices, made from the structure of the expressions in O(nnz).
+
+    θ  ↦  P, q, c, A, b, G, lower, upper, bounds with P, A, G as BCOO        (solvers/forms/quadratic.py)
+
+Behind the model's own variables stand those of products that are not multiplied out (sparse_quadratic.py), and behind
+its equations their rows: what reads a point by the template's layout sees its own part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+from jax.experimental.sparse import BCOO
+
+from karush.compiler.lowering import pieces as sparse
+from karush.compiler.lowering.affine import Affine
+from karush.compiler.lowering.families import Family
+from karush.compiler.lowering.gram import Layout
+from karush.compiler.lowering.pieces import Sizes
+from karush.compiler.lowering.row_values import Rows, RowValues, Side, filled_side, flat_side, spread
+from karush.compiler.lowering.scope import Inputs, Move, Scope, moved_alone
+from karush.compiler.lowering.sparse_affine import SparseForms
+from karush.compiler.lowering.sparse_quadratic import Entries, SparseTerms, is_worth_multiplying, multiplied_out
+from karush.compiler.lowering.sparse_values import from_entries
+from karush.compiler.lowering.standardise import Template
+from karush.compiler.lowering.terms import Linear, Product
+from karush.solvers.forms.quadratic import QuadraticProgram
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """Variables that stand for an affine form of a shape."""
+
+    name: str
+    form: Affine
+    shape: Sizes
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRowValues(RowValues):
+    """Computes families of rows as entries; see `RowValues`."""
+
+    def rows(self, family: Family, scope: Scope) -> Rows:
+        """The rows of a family, the matrix a BCOO over the layout's variables."""
+        shape = scope.inputs.shape(family.shape)
+        lane = self.lane_of(family, scope)
+        keep = None if lane.keep is None else spread(lane.keep, shape)
+        matrix = matrix_of(lane.form, shape, self.layout, scope.inputs.dtype, keep)
+        return Rows(matrix, flat_side(lane.lower, keep, family), flat_side(lane.upper, keep, family))
+
+
+def matrix_of(form: Affine, shape: Sizes, layout: Layout, dtype: Any, keep: Array | None = None) -> BCOO:
+    """The rows of a form over all variables; those that are not kept are empty."""
+    count, offsets = sparse.size_of(shape), layout.offsets
+    parts: list[tuple[Array, Array, Array]] = []
+    exact = True
+    for name, block in form.blocks.items():
+        exact = exact and len(block) == 1
+        for piece in block:
+            values, rows, places = sparse.entries(piece)
+            exact = exact and piece.exact and isinstance(piece, sparse.Listed | sparse.Scattered)
+            if keep is not None:
+                values = jnp.where(keep[jnp.minimum(rows, count - 1)], values, 0)
+            parts.append((values, rows, places + offsets[name]))
+    if not parts:
+        parts = [(jnp.zeros(0, dtype), jnp.zeros(0, jnp.int32), jnp.zeros(0, jnp.int32))]
+    values, rows, places = (jnp.concatenate(part) for part in zip(*parts, strict=True))
+    return from_entries(rows, places, values.astype(dtype), (count, layout.total), unique=exact)
+
+
+def stacked(rows: Sequence[Rows], columns: int, dtype: Any) -> Rows:
+    """Families one below the other."""
+    if len(rows) == 1:
+        return rows[0]
+    at, indices = 0, []
+    for row in rows:
+        indices.append(row.matrix.indices + jnp.array([at, 0], jnp.int32))
+        at += row.matrix.shape[0]
+    # what is padding in one family would be a row of the next
+    inside = [row.matrix.indices[:, :1] < row.matrix.shape[0] for row in rows]
+    places = [
+        jnp.where(i, index, jnp.array([at, columns], jnp.int32)) for i, index in zip(inside, indices, strict=True)
+    ]
+    unique = all(row.matrix.unique_indices for row in rows)
+    data = [row.matrix.data for row in rows] or [jnp.zeros(0, dtype)]
+    index = jnp.concatenate(places or [jnp.zeros((0, 2), jnp.int32)])
+    matrix = BCOO((jnp.concatenate(data), index), shape=(at, columns), unique_indices=unique)
+    lower, upper = (
+        filled_side([(getattr(row, side), row.matrix.shape[:1]) for row in rows], dtype) if rows else None
+        for side in ("lower", "upper")
+    )
+    return Rows(matrix, lower, upper)
+
+
+# ---------------------------------------------------------------- the objective
+
+
+def lifted_terms(terms: Sequence[Any]) -> tuple[list[Any], list[Lifted]]:
+    """The terms with new variables for forms that are not multiplied out, and these."""
+    found: list[Any] = []
+    lifted: list[Lifted] = []
+    for term in terms:
+        if not isinstance(term, Product) or is_worth_multiplying(term):
+            found.append(term)
+            continue
+        new = Lifted(f"product {len(lifted)}", term.left, term.shape)
+        lifted.append(new)
+        own = Affine(None, {new.name: (sparse.identity(new.shape, _dtype(term)),)})
+        found.append(Product(term.weight, own, term.right, term.shape))
+    return found, lifted
+
+
+def _dtype(term: Product) -> Any:
+    return next(piece.values.dtype for block in term.left.blocks.values() for piece in block)
+
+
+def symmetric_matrix(entries: Sequence[Entries], layout: Layout) -> BCOO | None:
+    """The P with ½ xᵀPx = Σ pairs; None where there are no pairs."""
+    pairs = [pair for part in entries for pair in part.pairs]
+    if not pairs:
+        return None
+    offsets, total = layout.offsets, layout.total
+    rows, columns, values = [], [], []
+    for pair in pairs:
+        flat = pair.values.reshape(-1)
+        i, j = pair.rows.reshape(-1) + offsets[pair.left], pair.columns.reshape(-1) + offsets[pair.right]
+        rows += [i] if pair.symmetric else [i, j]
+        columns += [j] if pair.symmetric else [j, i]
+        values += [2 * flat] if pair.symmetric else [flat, flat]
+    unique = len(pairs) == 1 and pairs[0].exact
+    i, j, flat = (jnp.concatenate(part) for part in (rows, columns, values))
+    return from_entries(i, j, flat, (total, total), unique=unique)
+
+
+def vector(entries: Sequence[Entries], layout: Layout, dtype: Any) -> Array:
+    """The q with qᵀx = Σ slopes."""
+    found = jnp.zeros(layout.total, dtype)
+    for part in entries:
+        for slope in part.slopes:
+            places = slope.places.reshape(-1) + layout.offsets[slope.var]
+            found = found.at[places].add(slope.values.reshape(-1), mode="promise_in_bounds")
+    return found
+
+
+# ---------------------------------------------------------------- the program
+
+
+def sparse_program(template: Template, params: Mapping[str, Any], move: Move = moved_alone) -> QuadraticProgram:
+    """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
+    dtype = template.dtype
+    scope = template.evaluator.top(Inputs(template.dims, params, {}, dtype, {}, move), template.dependence)
+    assert template.model.objective is not None
+    forms = SparseForms(template.evaluator, template.layout)
+    collected = SparseTerms(forms, template.knowledge.affine).collect(
+        template.model.objective.value, template.sign, scope
+    )
+    terms, lifted = lifted_terms(collected)
+    layout = Layout({**template.layout.shapes, **{new.name: new.shape for new in lifted}})
+    entries = [_multiplied(term, dtype) for term in terms]
+    values = SparseRowValues(forms, layout, template.bounding)
+    equalities = [values.rows(f, scope) for f in template.equalities]
+    equalities += [_definition(new, layout, dtype) for new in lifted]
+    below = stacked(equalities, layout.total, dtype)
+    rows = stacked([values.rows(f, scope) for f in template.inequalities], layout.total, dtype)
+    lower, upper = (_bounds(template, values, scope, layout, upper=upper) for upper in (False, True))
+    constants = [part.constant for part in entries if part.constant is not None]
+    return QuadraticProgram(
+        quadratic=symmetric_matrix(entries, layout),
+        linear=vector(entries, layout, dtype),
+        constant=sum((jnp.sum(c) for c in constants), jnp.zeros((), dtype)),
+        equality_matrix=below.matrix,
+        equality_rhs=jnp.zeros((0,), dtype) if below.lower is None else below.lower.value,
+        inequality_matrix=rows.matrix,
+        lower=None if rows.lower is None else rows.lower.value,
+        upper=None if rows.upper is None else rows.upper.value,
+        bound_lower=None if lower is None else lower.value,
+        bound_upper=None if upper is None else upper.value,
+        has_lower=None if rows.lower is None else rows.lower.present,
+        has_upper=None if rows.upper is None else rows.upper.present,
+        has_bound_lower=None if lower is None else lower.present,
+        has_bound_upper=None if upper is None else upper.present,
+    )
+
+
+def _multiplied(term: Linear | Product | Entries, dtype: Any) -> Entries:
+    return term if isinstance(term, Entries) else multiplied_out(term, dtype)
+
+
+def _definition(new: Lifted, layout: Layout, dtype: Any) -> Rows:
+    """form − new variables = −constant."""
+    own = tuple(sparse.scale(piece, -1.0) for piece in (sparse.identity(new.shape, dtype),))
+    matrix = matrix_of(Affine(None, {**new.form.blocks, new.name: own}), new.shape, layout, dtype)
+    count = sparse.size_of(new.shape)
+    constant = 0.0 if new.form.constant is None else new.form.constant
+    side = -jnp.broadcast_to(jnp.asarray(constant, dtype), new.shape).reshape(count)
+    return Rows(matrix, Side(side, None), None)
+
+
+def _bounds(template: Template, values: RowValues, scope: Scope, layout: Layout, *, upper: bool) -> Side | None:
+    """The bounds of all variables on one side; the new ones have none."""
+    given = {bound.var.name: values.bound(bound, scope, upper=upper) for bound in template.bounds}
+    return filled_side([(given.get(name), (size,)) for name, size in layout.sizes.items()], template.dtype)
