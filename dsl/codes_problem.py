@@ -178,7 +178,8 @@ RUN_TIME = (
         "infeasible",
         "No point satisfies all constraints. The certificate is a combination of rows that contradict "
         "each other, and it has been checked.",
-        "Relax one of the rows in the conflict; the message says which, and the least amount.",
+        "Relax one of the rows in the conflict: `karush explain FILE -d DATA --infeasible` says which, and the "
+        "least amount.",
         "param need\nvar x in box(0, 1)\nminimize x\nsubject to\n  enough: x >= need\n",
         "param need\nvar x in box(0, 1)\nminimize x\nsubject to\n  enough: x >= need\n",
         data='{"need": 2}',

@@ -15,7 +15,7 @@ from karush.dsl.diagnostics import Diagnostic, Label
 from karush.solvers.conflicts.conditions import Conditions
 from karush.solvers.conflicts.irreducible import Conflict, irreducible
 from karush.solvers.conflicts.relaxation import Elastic, least_moves, least_together
-from karush.told import Teller, amount, position_words
+from karush.told import Teller, amount
 
 MOST_ROWS = 24
 """Of more rows in conflict than these the relaxation is not computed row by row, and so many are shown."""
@@ -65,11 +65,10 @@ def explain_conflict(
     """The explanation that starts from a certificate, by condition (K,)."""
     places = Places(compiled)
     fixed = places.brought_in()
-    conflict = irreducible(conditions, weights, fixed)
+    conflict, alone = _small_conflict(conditions, weights, fixed)
     known = SideParams(compiled, params)
     within, of_sides = known.entries(conflict.members)
     values = known.movable()
-    alone = _alone(conditions, conflict)
     rows = tuple(
         Row(int(k), places[int(k)], {e: float(values[e.name][e.index]) for e in entries}, float(weight), float(least))
         for k, entries, weight, least in zip(conflict.members, within, conflict.weights, alone, strict=True)
@@ -82,14 +81,31 @@ def explain_conflict(
     return Explanation(rows, conflict.is_irreducible, changes, together, elastic is not None and elastic.is_least)
 
 
-def _alone(conditions: Conditions, conflict: Conflict) -> np.ndarray:
-    """How far each member alone must give way, NaN where that is not computed."""
+def _small_conflict(conditions: Conditions, weights: np.ndarray, fixed: np.ndarray) -> tuple[Conflict, np.ndarray]:
+    """A conflict, and how far each member alone must give way.
+
+    A member that cannot end the trouble alone leaves another conflict, which is told instead if it is smaller: what
+    is short is soon understood. (To find the smallest of all is NP-hard.)
+    """
+    conflict = irreducible(conditions, weights, fixed)
+    while True:
+        alone, certificates = _alone(conditions, conflict)
+        others = [irreducible(conditions, certificates[at], fixed) for at in np.flatnonzero(np.isinf(alone))]
+        best = min(others, key=lambda other: len(other.members), default=conflict)
+        if len(best.members) >= len(conflict.members) or not best.is_irreducible:
+            return conflict, alone
+        conflict = best
+
+
+def _alone(conditions: Conditions, conflict: Conflict) -> tuple[np.ndarray, np.ndarray]:
+    """How far each member alone must give way, NaN where that is not computed; and certificates without it."""
     members = conflict.members[:MOST_ROWS]
     moves = np.zeros((len(members), len(conditions.side)))
     pressed = np.where(conflict.weights[:MOST_ROWS] < 0, -1.0, 1.0) * conditions.sign[members]
     moves[np.arange(len(members)), members] = -pressed
     rest = np.full(len(conflict.members) - len(members), np.nan)
-    return np.concatenate([least_moves(conditions, moves), rest])
+    least, certificates = least_moves(conditions, moves)
+    return np.concatenate([least, rest]), certificates
 
 
 def _changes(
@@ -106,7 +122,7 @@ def _changes(
     pull = (conflict.weights * conditions.sign[conflict.members] * tangents[:, conflict.members]).sum(axis=1)
     usable = np.flatnonzero(np.isfinite(pull) & (np.abs(pull) > 0))
     directions = -np.sign(pull[usable])
-    least = least_moves(conditions, directions[:, None] * tangents[usable])
+    least, _ = least_moves(conditions, directions[:, None] * tangents[usable])
     found = []
     for at, direction, by in zip(usable, directions, least, strict=True):
         entry, step = entries[int(at)], float(direction * by)
@@ -167,7 +183,7 @@ def _row_words(row: Row, found: Explanation, teller: Teller) -> str:
         f"{entry.name if names.count(entry.name) == 1 else teller.param(entry)} = {amount(value)}"
         for entry, value in row.params.items()
     )
-    words = " ".join(filter(None, (position_words(teller.at(row.place)), f"({shown})" if shown else "")))
+    words = " ".join(filter(None, (teller.at_words(row.place), f"({shown})" if shown else "")))
     side = f"{row.place.side} side" if row.place.has_both_sides else ""
     head = ", ".join(filter(None, (words, side)))
     if np.isnan(row.alone):
@@ -201,7 +217,7 @@ def _signed(value: float) -> str:
 def _place_words(place: Place, teller: Teller) -> str:
     """``cap (upper side, at i = 3)``."""
     side = f"{place.side} side" if place.has_both_sides else ""
-    more = ", ".join(filter(None, (side, position_words(teller.at(place)))))
+    more = ", ".join(filter(None, (side, teller.at_words(place))))
     return f"{teller.name(place)} ({more})" if more else teller.name(place)
 
 

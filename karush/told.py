@@ -34,7 +34,14 @@ class Teller:
         if isinstance(place.item, Bound):
             var = place.item.var
             return var.span if var.set is None else var.set.span
-        return place.item.span
+        return labelled(place.item.span, place.item.label)
+
+    def at_words(self, place: Place) -> str:
+        """``at i = "London"``; ``at store["chair", 4]`` where an axis has no name."""
+        position = self.at(place)
+        if isinstance(place.item, Bound) and any(name.startswith("axis ") for name in position):
+            return f"at {self.entry(place.item.var.name, place.item.var.shape, place.index)}"
+        return "at " + ", ".join(f"{name} = {quoted(v)}" for name, v in position.items()) if position else ""
 
     def at(self, place: Place) -> Position:
         """The position by the names of binders and dims: labels where the data have them."""
@@ -68,14 +75,18 @@ class Teller:
         return self.entry(entry.name, self.model.params[entry.name].shape, entry.index)
 
 
+def labelled(span: Span, label: str | None) -> Span:
+    """The label of a constraint, where one stands before it; else the constraint."""
+    if label is None:
+        return span
+    start = span.source.text.rfind(label, 0, span.start)
+    between = span.source.text[start + len(label) : span.start]
+    return Span(span.source, start, start + len(label)) if start >= 0 and between.strip() == ":" else span
+
+
 def quoted(value: Any) -> str:
     """A label in quotes, an index as it is."""
     return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def position_words(position: Position) -> str:
-    """``at i = "London", t = 3``."""
-    return "at " + ", ".join(f"{name} = {quoted(value)}" for name, value in position.items()) if position else ""
 
 
 def amount(value: float) -> str:

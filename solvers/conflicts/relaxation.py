@@ -51,21 +51,25 @@ def layout_of(conditions: Conditions, moved: Array) -> Layout:
     return Layout(*(np.flatnonzero(mask) for mask in (present & conditions.is_equation, rows, present & held)))
 
 
-def least_moves(conditions: Conditions, moves: Array) -> Array:
-    """For each move (r, K) alone the least t that leaves a common point: ∞ if there is none, NaN if it is not known."""
+def least_moves(conditions: Conditions, moves: Array) -> tuple[Array, Array]:
+    """For each move (r, K) alone the least t (r,) that leaves a common point: ∞ if there is none, NaN if not known.
+
+    With it multipliers (r, K): where t is ∞ a certificate of another conflict, one that the move does not touch.
+    """
     if not len(moves):
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(moves.shape)
     layout = layout_of(conditions, np.any(moves != 0, axis=0))
     size = (len(layout.rows) + len(layout.equations)) * (conditions.variables + 1)
     lanes = int(np.clip(MOST_ENTRIES // max(size, 1), 1, min(MOST_LANES, len(moves))))
-    found = []
+    least, certificates = [], []
     for at in range(0, len(moves), lanes):
         batch = moves[at : at + lanes]
         padded = np.concatenate([batch, np.repeat(batch[-1:], lanes - len(batch), axis=0)])
-        status, t, _ = _solve(conditions, layout, padded[:, :, None], np.ones(1))
+        status, t, weights = _solve(conditions, layout, padded[:, :, None], np.ones(1))
         settled = np.where(status <= Status.SOLVED_INACCURATE, t[:, 0], np.nan)
-        found.append(np.where(status == Status.INFEASIBLE, np.inf, settled)[: len(batch)])
-    return np.concatenate(found)
+        least.append(np.where(status == Status.INFEASIBLE, np.inf, settled)[: len(batch)])
+        certificates.append(weights[: len(batch)])
+    return np.concatenate(least), np.concatenate(certificates)
 
 
 def elastic_weights(conditions: Conditions) -> Array:

@@ -155,7 +155,7 @@ def test_the_least_move_of_each_row_is_that_of_a_linear_program():
     conditions, found = conflict_of(problem)
     moves = np.zeros((len(found.members), len(conditions.side)))
     moves[np.arange(len(found.members)), found.members] = -conditions.sign[found.members]
-    least = least_moves(conditions, moves)
+    least, _ = least_moves(conditions, moves)
     for member, t in zip(found.members, least, strict=True):
         for factor, feasible in ((1 + 1e-4, True), (1 - 1e-4, False)):
             side = conditions.side.copy()
@@ -169,7 +169,11 @@ def test_two_conflicts_need_two_rows_to_give_way():
     conditions, found = conflict_of(problem)
     moves = np.zeros((len(found.members), len(conditions.side)))
     moves[np.arange(len(found.members)), found.members] = -conditions.sign[found.members]
-    assert np.isinf(least_moves(conditions, moves)).all()
+    least, certificates = least_moves(conditions, moves)
+    assert np.isinf(least).all()
+    for member, weights in zip(found.members, certificates, strict=True):
+        other = irreducible(conditions, weights, np.zeros(len(weights), bool))
+        assert member not in other.members and other.is_irreducible
     elastic = least_together(conditions, found.members, conditions.present)
     assert elastic is not None and elastic.is_least
     # x0: 1 against 0 costs min(1/2, 1/1) per unit, x1: 1 against 0.5 costs 1/2: the lower sides give way
