@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import cvxpy
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from karush.solvers.certificates import infeasibility_defect, unboundedness_defect
 from karush.solvers.forms.cones import ConeRows, Cones
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.interior_point import solve
+from karush.solvers.projections.cones import project_rows
 from karush.solvers.residuals import kkt_residuals, worst
 from karush.solvers.result import Status
 
@@ -57,3 +62,62 @@ def test_falling_along_a_cone_is_unbounded_by_a_ray() -> None:
     found = _solve(problem)
     assert found.status == Status.UNBOUNDED
     assert unboundedness_defect(problem, found.certificate) < 1e-9
+
+
+# --- random programs
+
+
+SINGLE = {cones.kind: (cones,) for cones in (Cones("second_order", 4, 2), Cones("power", 3, 2))}
+
+
+def random_program(cones: tuple[Cones, ...], seed: int, n: int = 6) -> QuadraticProgram:
+    """A program with a solution: a feasible x with slacks inside, a gradient that multipliers inside balance."""
+    rng = np.random.default_rng(seed)
+    r = sum(group.rows for group in cones)
+    exponents = rng.uniform(0.2, 0.8, sum(group.count for group in cones if group.kind == "power"))
+    rows = ConeRows(jnp.asarray(rng.normal(size=(r, n))), jnp.zeros(r), jnp.asarray(exponents), cones)
+    s = project_rows(rows, jnp.asarray(rng.normal(size=r)))
+    away = jnp.asarray(rng.normal(size=r))
+    u = project_rows(rows, away) - away
+    x, L = rng.normal(size=n), rng.normal(size=(n, 2))
+    rows = replace(rows, offset=s - rows.matrix @ x)
+    P, G, A = L @ L.T, rng.normal(size=(3, n)), rng.normal(size=(1, n))
+    q = -P @ x + rows.matrix.T @ u + G.T @ np.array([0.5, -0.5, 0])
+    sides = (G @ x - np.array([0, 1, 1]), G @ x + np.array([1, 0, 1]), x - 2, x + 2)
+    arrays = (P, q, jnp.zeros(()), A, A @ x, G, *sides)
+    return QuadraticProgram(*map(jnp.asarray, arrays), cone_rows=rows)
+
+
+def oracle(problem: QuadraticProgram) -> float:
+    """The optimal value according to Clarabel."""
+    p, rows = jax.tree.map(np.asarray, problem), problem.cone_rows
+    assert rows is not None
+    x = cvxpy.Variable(p.linear.size)
+    value = np.asarray(rows.matrix) @ x + np.asarray(rows.offset)
+    constraints = [p.equality_matrix @ x == p.equality_rhs, p.inequality_matrix @ x >= p.lower]
+    constraints += [p.inequality_matrix @ x <= p.upper, x >= p.bound_lower, x <= p.bound_upper]
+    for cones, at, powers in rows.groups():
+        exponents = np.asarray(rows.exponents[powers])
+        for i in range(cones.count):
+            v = value[at.start + i * cones.dimension : at.start + (i + 1) * cones.dimension]
+            match cones.kind:
+                case "second_order":
+                    constraints.append(cvxpy.SOC(v[0], v[1:]))
+                case "power":
+                    constraints.append(cvxpy.PowCone3D(v[0], v[1], v[2], exponents[i]))
+    objective = 0.5 * cvxpy.quad_form(x, cvxpy.psd_wrap(p.quadratic)) + p.linear @ x
+    return cvxpy.Problem(cvxpy.Minimize(objective), constraints).solve(solver=cvxpy.CLARABEL)
+
+
+_solve_batch = jax.jit(jax.vmap(solve))
+
+
+@pytest.mark.parametrize("cones", SINGLE.values(), ids=SINGLE)
+def test_random_programs_are_solved_to_rounding(cones: tuple[Cones, ...]) -> None:
+    problems = [random_program(cones, seed) for seed in range(6)]
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
+    found = _solve_batch(batch)
+    assert (np.asarray(found.status) == Status.SOLVED).all(), found.status
+    assert float(jnp.max(worst(jax.vmap(kkt_residuals)(batch, found.point)))) < 1e-10
+    for i in range(2):
+        assert abs(oracle(problems[i]) - found.objective[i]) < 1e-6 * (1 + abs(found.objective[i]))
