@@ -12,6 +12,7 @@ import numpy as np
 
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.families import Bound, Family
+from karush.compiler.lowering.symmetric import order_of
 from karush.data.array_file import READ_ERRORS
 from karush.solvers.forms.quadratic import Point
 
@@ -44,7 +45,10 @@ def under(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def warm_point(compiled: Compiled, values: Mapping[str, Any], duals: Mapping[str, Any]) -> Point | None:
-    """The point of the quadratic program; what the output does not hold (unlabelled rows, graph forms) begins at 0."""
+    """The point of the quadratic program; what the output does not hold begins at 0.
+
+    That is unlabelled rows and graph forms; multipliers of rows in cones begin at 0 as well.
+    """
     form = compiled.form
     if form is None:
         return None
@@ -65,8 +69,16 @@ def warm_point(compiled: Compiled, values: Mapping[str, Any], duals: Mapping[str
         values = entries(duals, f"{name}.{part}" if part else name, shape)
         return values if item.lower is not None else -values
 
-    x = [entries(values, name, shape) for name, shape in form.layout.shapes.items()]
+    def kept(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """What the program keeps of a var: of a symmetric matrix the entries on and below its diagonal."""
+        if name not in form.layout.symmetric:
+            return entries(values, name, shape)
+        order = order_of(shape[0])
+        return entries(values, name, (order, order)).reshape(order, order)[np.tril_indices(order)]
+
+    x = [kept(name, shape) for name, shape in form.layout.shapes.items()]
     y = [sign * f.direction * entries(duals, f.label or "", form.shape(f.shape)) for f in form.equalities]
+    y += [np.zeros(form.skew_rows(family)) for family in form.skew]
     z = [signed(f, f.label or "", form.shape(f.shape)) for f in form.inequalities]
     sides = {bound.var.name: bound for bound in form.bounds}
     w = [
@@ -77,4 +89,6 @@ def warm_point(compiled: Compiled, values: Mapping[str, Any], duals: Mapping[str
     def joined(parts: list[np.ndarray]) -> Any:
         return jnp.asarray(np.concatenate([np.zeros(0), *parts]), compiled.dtype)
 
-    return Point(joined(x), joined(y), joined(z), joined(w) if form.bounds else None)
+    rows = sum(stack.dimension * sum(stack.counts) for stack in form.stacks)
+    u = jnp.zeros(rows, compiled.dtype) if rows else None
+    return Point(joined(x), joined(y), joined(z), joined(w) if form.bounds else None, u)

@@ -14,6 +14,7 @@ import karush
 from karush.errors import ModelError
 from karush.export import export_model
 from karush.runtime import open_artifact
+from karush.warm import warm_point
 
 ROBUST = """dim n, m
 param c[n], A[m, n], r[m], on[m], size in pos
@@ -89,3 +90,16 @@ def test_open_sizes_are_refused() -> None:
 def test_the_conditions_name_the_dual_cone() -> None:
     shown = karush.loads(ROBUST).show("kkt")
     assert "λ_cone[i] ∈ soc" in shown and "⟨λ_cone[i], " in shown and "λ_ring ≥ 0" in shown
+
+
+def test_an_earlier_output_gives_a_point_of_the_program() -> None:
+    rows = "  up: X - S in psd\n  y: X[0, 0] == 3\n"
+    text = f"dim n\nparam S[n, n]\nvar X[n, n] in psd\nminimize trace(X)\nsubject to\n{rows}"
+    compiled = karush.loads(text).compile_for({"n": 2})
+    point = warm_point(compiled, {"X": [[3.0, 1.0], [1.0, 2.0]]}, {"y": 0.5})
+    assert point is not None and point.u is not None and compiled.form is not None
+    np.testing.assert_allclose(point.x, [3, 1, 2])
+    np.testing.assert_allclose(point.y, [0.5, 0])
+    program = jax.eval_shape(compiled.template, compiled.specification())
+    assert program.cone_rows is not None and point.u.shape == program.cone_rows.offset.shape
+    assert point.y.shape == program.equality_rhs.shape
