@@ -33,9 +33,7 @@ minimize sumsq(residual) / m + lam * sumsq(b)
 @click.command(cls=Verb, help="Begin a model, NAME.opt with data NAME.json; or print the data template of a model.")
 @click.argument("name", required=False)
 @click.option("--data", "data", type=Existing(), help="A template of the data of this model (with NAME: in NAME.json).")
-@click.option(
-    "--sizes", default="", metavar="n=50,m=3", help="Sizes of the template; else defaults, or small ones."
-)
+@click.option("--sizes", default="", metavar="n=50,m=3", help="Sizes of the template; else defaults, or small ones.")
 def new(name: str | None, data: str | None, sizes: str) -> int:
     """Write or print what to begin with."""
     given = read_sizes(sizes)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jax.experimental.sparse import BCOO
 
 import karush
+from karush.compiler.analyse import analyse_text
 from karush.compiler.lowering.sparse_template import sparse_program
 from karush.compiler.lowering.sparse_values import LARGEST_DENSE
 from karush.data.json_file import read_json
@@ -19,6 +20,7 @@ from karush.sparse import like
 from karush.sparse import numbers as numbers_of
 
 ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "models"
 EXAMPLES = ("mpc", "portfolio")
 
 
@@ -216,6 +218,23 @@ def test_examples_have_the_same_program_sparse_and_dense(name):
     folder = ROOT / "examples" / name
     data = read_json((folder / "data.json").read_text(), "data.json")
     check_same((folder / f"{name}.opt").read_text(), {given.name: given.value for given in data.values})
+
+
+def shared_models():
+    """The folders of linear and quadratic programs among the shared models; none where they are not there."""
+    found = []
+    for file in sorted(SHARED.glob("*/model.opt")):
+        kind = analyse_text(file.read_text(), "m.opt").classification
+        if kind is not None and kind.problem_class in ("LP", "QP"):
+            found.append(file.parent)
+    return found
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared models are not beside the repository")
+@pytest.mark.parametrize("folder", shared_models(), ids=lambda folder: folder.name)
+def test_shared_models_have_the_same_program_sparse_and_dense(folder):
+    data = read_json((folder / "data.json").read_text(), "data.json")
+    check_same((folder / "model.opt").read_text(), {given.name: given.value for given in data.values})
 
 
 # ---------------------------------------------------------------- random models
