@@ -92,12 +92,11 @@ def _step(problem: QuadraticProgram, rows: Rows, state: _State) -> tuple[Point, 
 
 
 def _once(problem: QuadraticProgram, rows: Rows, state: _State, fixed: Array, target: float | Array) -> _State:
-    # what does not depend on the loop would be moved out of it, and stand beside another factorisation: see polish.py
-    held, _ = jax.lax.optimization_barrier((problem, state.round))
-    solved, v = _step(held, rows, state)
-    assert held.cone_rows is not None
-    clean = replace(without_wrong_signs(rows, solved, state.labels), u=project_rows(held.cone_rows, v) - v)
-    residuals = kkt_residuals(held, clean)
+    # the factorisation depends on the loop by the frame at v: it cannot be moved out of it, as in polish.py
+    solved, v = _step(problem, rows, state)
+    assert problem.cone_rows is not None
+    clean = replace(without_wrong_signs(rows, solved, state.labels), u=project_rows(problem.cone_rows, v) - v)
+    residuals = kkt_residuals(problem, clean)
     size, best = worst(residuals), worst(state.best.residuals)
     candidate = Polished(clean, residuals, state.labels)
     # NaN compares false: such a candidate is never taken; a given point that is NaN always gives way
