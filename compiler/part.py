@@ -10,6 +10,7 @@ from karush.compiler.facts.convexity import offenders
 from karush.compiler.facts.fact import Facts
 from karush.compiler.facts.infer import derive_facts
 from karush.compiler.facts.loglog import asks_for_logarithms
+from karush.compiler.facts.quasiconvex import Levels, asks_for_bisection, levels_of
 from karush.compiler.library import Library
 from karush.compiler.messages import loglog_messages
 from karush.compiler.model import Model
@@ -21,7 +22,8 @@ from karush.dsl.diagnostics import Diagnostic, Severity
 class Part:
     """A model within the file's, with what is known of it; ``library`` is the one that it was resolved with.
 
-    ``logarithms`` is the problem in the logarithms of the unknowns, where the model is solved so.
+    ``logarithms`` is the problem in the logarithms of the unknowns, where the model is solved so; ``family`` the convex
+    problem at a level, with ``levels``, where it is solved by bisection.
     """
 
     model: Model
@@ -29,11 +31,13 @@ class Part:
     classification: Classification
     library: Library
     logarithms: Part | None = None
+    family: Part | None = None
+    levels: Levels | None = None
 
     @property
     def solved(self) -> Part:
         """The convex problem whose solution gives the model's."""
-        return self if self.logarithms is None else self.logarithms
+        return self.logarithms or self.family or self
 
 
 def part_of(model: Model, library: Library) -> Part:
@@ -41,7 +45,18 @@ def part_of(model: Model, library: Library) -> Part:
     facts = derive_facts(model, library)
     if asks_for_logarithms(model) and model.objective is not None:
         return _geometric(model, facts, library)
+    if asks_for_bisection(model) and (levels := levels_of(model, facts, library)) is not None:
+        family = part_of(levels.model, library)
+        if family.classification.convex:
+            return Part(model, facts, _quasiconvex(family.classification), library, family=family, levels=levels)
     return Part(model, facts, classify(model, facts, library), library)
+
+
+def _quasiconvex(inside: Classification) -> Classification:
+    """A program of class NLP whose problem at a level is of this class."""
+    reasons = (f"quasiconvex: at each level of the quotient it is a convex problem of class {inside.problem_class}",)
+    errors = tuple(d for d in inside.diagnostics if d.severity is Severity.ERROR)
+    return Classification("NLP", False, (*reasons, *inside.reasons), inside.graph_atoms, errors)
 
 
 def _geometric(model: Model, facts: Facts, library: Library) -> Part:

@@ -62,6 +62,8 @@ def term_of(facts: Facts, expr: Expr) -> Term:
             case Apply(atom="divide", arguments=(inner, b)) if facts[b].is_constant and not facts[inner].is_constant:
                 coefficient = elementwise("divide", coefficient or number(1.0, b.span), b)
                 multiplier = multiplier / facts[b].interval
+            case _ if core in facts.equivalents:
+                inner = facts.equivalents[core]
             case _:
                 return Term(core, coefficient, multiplier)
         core = unnamed(inner)

@@ -19,6 +19,7 @@ from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.infinities import bounding_params
 from karush.compiler.lowering.knowledge import Knowledge
+from karush.compiler.lowering.levels import QuasiconvexCompiled
 from karush.compiler.lowering.logarithms import GeometricCompiled
 from karush.compiler.lowering.settings import settings_of
 from karush.compiler.lowering.standardise import Template
@@ -68,9 +69,9 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
         strongly_convex = is_strongly_convex(reduced.model, solved.facts, dependence)
     steps = tuple(Step(solve, _inner(solve, parts, dims, dtype)) for solve in extraction.solves)
     common = (written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)
-    if part.logarithms is None:
-        return Compiled(*common)
-    return GeometricCompiled(*common, logarithms=reduce_sets(part.logarithms.model).model)
+    if part.logarithms is not None:
+        return GeometricCompiled(*common, logarithms=reduce_sets(part.logarithms.model).model)
+    return Compiled(*common) if part.levels is None else QuasiconvexCompiled(*common, levels=part.levels)
 
 
 def _known_again(extraction: Extraction, library: Library) -> Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from karush.compiler.facts.quasiconvex import asks_for_bisection
 from karush.compiler.model import Model
 from karush.solvers.protocol import Settings
 
@@ -15,7 +16,7 @@ def settings_of(model: Model) -> Settings:
     """The settings that a model's own ``using`` and ``derivative`` ask for."""
     asked: dict[str, Any] = {}
     if model.using is not None:
-        asked["solver"] = model.using.name
+        asked["solver"] = "auto" if asks_for_bisection(model) else model.using.name  # at each level any solver will do
         asked |= {SETTING_NAMES.get(name, name): value for name, value in model.using.options.items()}
     if model.derivative is not None and "active" in model.derivative.options:
         asked["active"] = model.derivative.options["active"]

@@ -39,6 +39,7 @@ SOLVERS: Mapping[str, Family] = {
     "osqp": Family(COMMON, ("LP", "QP"), available=True),
     "scs": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP"), available=True),
     "pdhg": Family((*COMMON, "restart"), ("LP", "QP", "SOCP", "SADDLE")),
+    "bisection": Family(COMMON, ("NLP",), available=True),
     "proximal_gradient": Family((*COMMON, "accelerate"), ("LP", "QP", "SOCP", "EXP", "NLP", "NLS")),
     "mirror_descent": Family(COMMON, ("LP", "QP", "EXP", "NLP", "SADDLE")),
     "block_coordinate": Family(COMMON, ("QP", "NLP", "NLS")),
