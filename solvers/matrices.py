@@ -46,7 +46,8 @@ def scaled(matrix: Matrix, left: Array, right: Array) -> Matrix:
     if isinstance(matrix, BCOO):
         rows, columns = matrix.indices[:, 0], matrix.indices[:, 1]
         data = matrix.data * left[rows] * right[columns]
-        return BCOO((data, matrix.indices), shape=matrix.shape, unique_indices=matrix.unique_indices)
+        kept = {"unique_indices": matrix.unique_indices, "indices_sorted": matrix.indices_sorted}
+        return BCOO((data, matrix.indices), shape=matrix.shape, **kept)
     return matrix * left[:, None] * right
 
 

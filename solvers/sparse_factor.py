@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.experimental.sparse import BCOO
 
@@ -44,11 +45,19 @@ def regularised_solve(
     ``scales`` are D (n,), zero at fixed variables, and the two parts of E, (p,) and (m,); ``active_z`` (m,) the mask or
     the shares of the rows of G.
     """
-    shapes = tuple(jax.ShapeDtypeStruct(r.shape, r.dtype) for r in right)
-    found: tuple[Array, Array, Array] = jax.pure_callback(
-        partial(_on_host, "solve"), shapes, _matrices(problem), scales, active_z, right, vmap_method="sequential"
+    # one vector each way: a callback one of whose results has no entries fails in XLA where no other array is left
+    flat = jnp.concatenate(right)
+    n, p = right[0].shape[0], right[1].shape[0]
+    found: Array = jax.pure_callback(
+        partial(_on_host, "solve"),
+        jax.ShapeDtypeStruct(flat.shape, flat.dtype),
+        _matrices(problem),
+        scales,
+        active_z,
+        flat,
+        vmap_method="sequential",
     )
-    return found
+    return found[:n], found[n : n + p], found[n + p :]
 
 
 def row_rank(problem: QuadraticProgram, active_z: Array, free: Array) -> Array:

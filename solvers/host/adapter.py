@@ -2,8 +2,9 @@
 
 The host solvers of a list are asked one after the other until an answer verifies on the problem as it was given: a
 point by its relative KKT residuals (residuals.py) after a refinement on the active rows (polish.py, with a sparse
-factorisation where the matrices are sparse), a certificate by certificates.py. What none of them settles is the best
-point that was seen. Their own claims decide what is verified, never what is reported.
+factorisation where the matrices are sparse), a certificate by certificates.py. Each is asked for the problem as it was
+given, and where that fails for the equilibrated one: now the one, now the other has the better scales. What none of
+them settles is the best point that was seen. Their own claims decide what is verified, never what is reported.
 
 A call leaves XLA by `jax.pure_callback`, one lane of a batch after the other.
 """
@@ -28,8 +29,10 @@ from karush.solvers.result import Solution, Status
 from karush.solvers.rows import rows_of
 from karush.solvers.scaling import Scaling, equilibrate
 
-# Host solvers are asked for no more than they can give; the refinement does the rest.
-_ASKED = 1e-9
+# What is asked of the solvers' own stopping rules, as a share of the tolerance: these bound the duality gap relative
+# to the objective, which leaves single multipliers and slacks far from complementary. They stop where they get no
+# further, and what they have then is refined.
+_ASKED = 1e-4
 
 # A point that is this much better than it must be is not refined: nothing would be seen of it.
 _REFINED = 1e-3
@@ -61,7 +64,7 @@ def _ask(
     like = _blank(problem)
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
     number = jax.ShapeDtypeStruct((), jnp.int32)
-    call = partial(_on_host, names, max(settings.tolerance(dtype), _ASKED), settings.max_iterations)
+    call = partial(_on_host, names, _ASKED * settings.tolerance(dtype), settings.max_iterations)
     found: tuple[Array, Array, Point] = jax.pure_callback(
         call, (number, number, shapes), problem, attempt, wanted, vmap_method="sequential"
     )
@@ -123,11 +126,13 @@ def solve(names: tuple[str, ...], problem: QuadraticProgram, settings: Settings,
     known = (jnp.asarray(False) if warm is None else worst(first.residuals) <= tol) & sound
 
     def unfinished(state: _State) -> Array:
-        return ~state.settled & (state.attempt < len(names))
+        return ~state.settled & (state.attempt < 2 * len(names))
 
     def once(state: _State) -> _State:
         wanted = unfinished(state)
-        claim, count, given = _ask(names, settings, problem, state.attempt, wanted)
+        is_shaped = state.attempt % 2 == 1
+        claim, count, given = _ask(names, settings, _chosen(is_shaped, shaped[0], problem), state.attempt // 2, wanted)
+        given = _chosen(is_shaped, shaped[1].unscale(given), given)
         defect, proof = _proof(problem, claim, given)
         proved = defect <= tol
         refined = _refined(problem, shaped, given, wanted & (claim != Status.INFEASIBLE) & ~proved, tol)

@@ -11,7 +11,7 @@ from karush.solvers.protocol import Facts
 
 DENSE, SPARSE = 2000, 100
 
-# A matrix with a larger share of stored entries is better off dense.
+# A KKT matrix with a larger share of stored entries is better off dense.
 DENSITY = 0.3
 
 
@@ -21,16 +21,15 @@ def is_large(facts: Facts) -> bool:
         return False
     if facts.nonzeros is None:
         return bool(facts.variables > DENSE)
-    rows = facts.equalities + facts.inequalities + (facts.variables if facts.has_quadratic else 0)
     size = facts.variables + facts.equalities + facts.inequalities
-    return bool(size > SPARSE and facts.nonzeros <= DENSITY * rows * facts.variables)
+    return bool(size > SPARSE and facts.nonzeros <= DENSITY * size * facts.variables)
 
 
 def order(facts: Facts) -> tuple[HostSolver, ...]:
     """The host solvers in the order in which they are asked."""
     if facts.has_cones:
         return CLARABEL, SCS
-    return (CLARABEL, OSQP, HIGHS) if facts.has_quadratic else (HIGHS, CLARABEL)
+    return (CLARABEL, OSQP) if facts.has_quadratic else (HIGHS, CLARABEL)
 
 
 def host_choice(facts: Facts) -> tuple[tuple[str, ...], str]:

@@ -44,15 +44,21 @@ def _cones(form: ConicProgram) -> list[object]:
     return [*plain, *(cone for cones in form.program.cones for cone in _of_kind(cones, exponents))]
 
 
+# Where it cannot reach what is asked its iterates get no better after this many, or worse.
+_ITERATIONS = 100
+
+# What it finds of infeasible programs is projected afterwards (sharpen.py).
+_PROOF = 1e-9
+
+
 def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
     """Clarabel's answer; ``tolerance`` is asked of its gap and feasibility alike."""
     form = conic(program)
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
-    settings.tol_infeas_abs = settings.tol_infeas_rel = tolerance
-    if max_iterations is not None:
-        settings.max_iter = max_iterations
+    settings.tol_infeas_abs = settings.tol_infeas_rel = max(tolerance, _PROOF)
+    settings.max_iter = _ITERATIONS if max_iterations is None else max_iterations
     n = program.q.shape[0]
     P = sparse.csc_matrix((n, n)) if program.P is None else sparse.triu(program.P, format="csc")
     found = clarabel.DefaultSolver(P, program.q, form.matrix, form.rhs, _cones(form), settings).solve()

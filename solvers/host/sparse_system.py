@@ -91,23 +91,19 @@ def _best_factor(system: sparse.csc_matrix) -> Any:
     return None
 
 
-def solve(
-    matrices: tuple[Any, ...], scales: tuple[Any, Any, Any], active: Any, right: tuple[Any, Any, Any]
-) -> tuple[Vector, Vector, Vector]:
+def solve(matrices: tuple[Any, ...], scales: tuple[Any, Any, Any], active: Any, right: Any) -> Vector:
     """(x, ν, μ) of the system for ``matrices`` A, G and, if there is one, P; NaN where it is singular.
 
     ``scales`` are D, zero at fixed variables, where x is zero, and E for the rows of A and of G.
     """
-    dtype = np.asarray(right[0]).dtype
-    column, equality, row = (np.asarray(part, np.float64) for part in scales)
+    parts = [np.asarray(part, np.float64) for part in (*scales, active)]
     coordinates = [part for given in matrices for part in _coordinates(given)]
-    parts = (*coordinates, column, equality, row, np.asarray(active, np.float64))
-    factor = _factorised(tuple(given.shape for given in matrices), tuple(_Bytes(part) for part in parts))
-    scale = np.concatenate([column, equality, row])
-    rhs = scale * np.concatenate([np.asarray(part, np.float64) for part in right])
-    found = np.full(rhs.size, np.nan) if factor is None else scale * factor.solve(rhs)
-    n, p = column.size, equality.size
-    return found[:n].astype(dtype), found[n : n + p].astype(dtype), found[n + p :].astype(dtype)
+    shapes = tuple(given.shape for given in matrices)
+    factor = _factorised(shapes, tuple(_Bytes(part) for part in (*coordinates, *parts)))
+    scale = np.concatenate(parts[:3])
+    right = np.asarray(right)
+    found = np.full(right.size, np.nan) if factor is None else scale * factor.solve(scale * right)
+    return found.astype(right.dtype)
 
 
 def _coordinates(given: Any) -> tuple[Vector, np.ndarray]:
