@@ -87,7 +87,7 @@ def canonical(matrix: BCOO) -> BCOO:
     if count == 0:
         return BCOO((matrix.data, matrix.indices), shape=matrix.shape, indices_sorted=True, unique_indices=True)
     m, n = matrix.shape
-    rows, columns, order = jax.lax.sort((rows, columns, jnp.arange(count)), num_keys=2, is_stable=False)
+    rows, columns, order = in_order(rows, columns, (m, n))
     values = matrix.data[order]
     if not matrix.unique_indices:
         new = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
@@ -97,6 +97,25 @@ def canonical(matrix: BCOO) -> BCOO:
         columns = jnp.full_like(columns, n).at[place].set(columns)
     indices = jnp.stack([rows, columns], axis=1)
     return BCOO((values, indices), shape=matrix.shape, indices_sorted=True, unique_indices=True)
+
+
+def in_order(rows: Array, columns: Array, shape: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """(rows, columns, order) sorted row by row; padding, which lies outside of the shape, at the end.
+
+    Position and place go into one integer where they fit: one array is sorted several times faster than three.
+    """
+    count, width = rows.shape[0], shape[1] + 1
+    whole = jnp.zeros((), int).dtype
+    if (shape[0] + 1) * width * count > jnp.iinfo(whole).max:
+        found: tuple[Array, Array, Array] = jax.lax.sort(
+            (rows, columns, jnp.arange(count)), num_keys=2, is_stable=False
+        )
+        return found
+    outside = (rows >= shape[0]) | (columns >= shape[1])
+    position = jnp.where(outside, shape[0] * width + shape[1], rows.astype(whole) * width + columns)
+    packed = jnp.sort(position * count + jnp.arange(count), stable=False)
+    position = packed // count
+    return (position // width).astype(rows.dtype), (position % width).astype(columns.dtype), packed % count
 
 
 # ---------------------------------------------------------------- operations

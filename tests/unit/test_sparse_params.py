@@ -12,7 +12,7 @@ from jax.experimental.sparse import BCOO, BCSR
 
 import karush
 from karush.cli.app import run
-from karush.compiler.lowering.sparse_values import WORTH_KEEPING, canonical, densified
+from karush.compiler.lowering.sparse_values import WORTH_KEEPING, canonical, densified, in_order
 
 LEAST_SQUARES = """dim m, n
 param A[m, n], b[m]
@@ -105,6 +105,14 @@ def test_coordinates_are_put_in_order_and_added_up_while_tracing():
         matrix.data
     )
     assert np.allclose(slopes, [0, 14, 0, 0, 14])
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2**31 - 2, 2**31 - 2)])
+def test_positions_are_sorted_whether_or_not_they_fit_into_one_integer(shape):
+    m, n = shape
+    rows, columns = jnp.array([2, 0, m, 2, 1], jnp.int32), jnp.array([3, 1, n, 0, 2], jnp.int32)
+    found = [part.tolist() for part in in_order(rows, columns, shape)]
+    assert found == [[0, 1, 2, 2, m], [1, 2, 0, 3, n], [1, 4, 3, 0, 2]]
 
 
 # ---------------------------------------------------------------- what is refused
