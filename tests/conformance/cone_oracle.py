@@ -17,7 +17,8 @@ from karush.compiler.lowering.recover import Recovery
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.protocol import Settings
 
-TOLERANCE = 1e-10
+TOLERANCES = (1e-10, 1e-8)
+"""What Clarabel is asked for, and what it is asked for where it cannot do that."""
 
 
 class _Rows:
@@ -82,14 +83,16 @@ def _solved(problem: QuadraticProgram, rows: _Rows, kept: list[np.ndarray]) -> P
     size, number = problem.linear.shape[0], problem.inequality_matrix.shape[0]
     settings = clarabel.DefaultSettings()
     settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
     quadratic = np.zeros((size, size)) if problem.quadratic is None else np.asarray(problem.quadratic)
     matrix = sp.csc_matrix(np.concatenate([np.zeros((0, size)), *rows.matrices]))
     sides = np.concatenate([np.zeros(0), *rows.sides])
     linear = np.asarray(problem.linear)
-    solution = clarabel.DefaultSolver(
-        sp.triu(sp.csc_matrix(quadratic)).tocsc(), linear, matrix, sides, rows.cones, settings
-    ).solve()
+    upper = sp.triu(sp.csc_matrix(quadratic)).tocsc()
+    for tolerance in TOLERANCES:
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+        solution = clarabel.DefaultSolver(upper, linear, matrix, sides, rows.cones, settings).solve()
+        if str(solution.status) == "Solved":
+            break
     assert str(solution.status) == "Solved", solution.status
     multipliers = np.asarray(solution.z)
     at = len(problem.equality_rhs)

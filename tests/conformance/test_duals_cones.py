@@ -1,7 +1,7 @@
 """The sign of every dual of rows in cones: multipliers against differences of the optimal value.
 
-Every model below has rows ``e + shift in K`` (or ``e <= r + shift``) with a param for the shift. By language.md the
-dual is then the derivative of the optimal value in the shift, for ``maximize``, and its negative for ``minimize``.
+Every model below has rows ``e + shift in K`` (or ``e <= r + shift``) with a param for the shift. The dual of such rows
+is the gain per unit: the derivative of the optimal value in the shift, for ``maximize``, its negative for ``minimize``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from tests.conformance.cone_oracle import Answer
 
-STEP = 1e-4
+STEP = 1e-3
 
 SETS = {
     "soc": ("[n + 1]", "minimize x[0] + x[1] + 2 * x[2]", "concat([2], x) + shift in soc"),
@@ -23,9 +23,12 @@ SETS = {
     "pow_cone": ("[3]", "maximize x[2] - sumsq(x) / 2", "[x[0], x[1], x[2]] + shift in pow_cone(0.3)"),
     "clause": ("[2, 3]", "minimize sumsq(x - 2)", "[1 + i, x[i], x[i + 1] - 1] + shift[i] in soc for i in range(2)"),
     "filter": ("[3, 2]", "minimize sumsq(x - 2)", "[1, x[i]] + shift[i] in soc for i in range(3) if i != 1"),
+    "quadratic row": ("", "minimize sumsq(x - 2) + x[1]", "sumsq(x) + x[0] <= 2 + shift"),
+    "quadratic rows": ("[n]", "maximize sum(x)", "2 * x^2 - x <= 1 + shift"),
+    "curved row": ("", "minimize sumsq(x - 2)", "exp(x[0]) + max(x[1]^2, x[2]) <= 2 + shift"),
     "psd": ("[2, 2]", "minimize sumsq(x + 1) + x[1]", "[[x[0], x[1]], [x[1], x[2]]] + shift in psd"),
 }
-SHAPES = {"": (), "[3]": (3,), "[n + 1]": (4,), "[2, 3]": (2, 3), "[3, 2]": (3, 2), "[2, 2]": (2, 2)}
+SHAPES = {"": (), "[n]": (3,), "[3]": (3,), "[n + 1]": (4,), "[2, 3]": (2, 3), "[3, 2]": (3, 2), "[2, 2]": (2, 2)}
 
 
 def model(name: str) -> tuple[str, tuple[int, ...]]:
