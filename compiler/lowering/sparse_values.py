@@ -107,10 +107,8 @@ def in_order(rows: Array, columns: Array, shape: tuple[int, int]) -> tuple[Array
     count, width = rows.shape[0], shape[1] + 1
     whole = jnp.zeros((), int).dtype
     if (shape[0] + 1) * width * count > jnp.iinfo(whole).max:
-        found: tuple[Array, Array, Array] = jax.lax.sort(
-            (rows, columns, jnp.arange(count)), num_keys=2, is_stable=False
-        )
-        return found
+        rows, columns, order = jax.lax.sort((rows, columns, jnp.arange(count)), num_keys=2, is_stable=False)
+        return rows, columns, order
     outside = (rows >= shape[0]) | (columns >= shape[1])
     position = jnp.where(outside, shape[0] * width + shape[1], rows.astype(whole) * width + columns)
     packed = jnp.sort(position * count + jnp.arange(count), stable=False)
