@@ -50,12 +50,16 @@ _ITERATIONS = 100
 # What it finds of infeasible programs is projected afterwards (sharpen.py).
 _PROOF = 1e-9
 
+# Asked for more than this over cones it gives up early, with less.
+_CONES = 1e-10
+
 
 def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
     """Clarabel's answer; ``tolerance`` is asked of its gap and feasibility alike."""
     form = conic(program)
     settings = clarabel.DefaultSettings()
     settings.verbose = False
+    tolerance = max(tolerance, _CONES) if program.cones else tolerance
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
     settings.tol_infeas_abs = settings.tol_infeas_rel = max(tolerance, _PROOF)
     settings.max_iter = _ITERATIONS if max_iterations is None else max_iterations
