@@ -35,8 +35,9 @@ from karush.solvers.scaling import Scaling, equilibrate
 MAX_ITERATIONS = 100
 # iterations without progress before giving up: where the point is within the tolerance, and where it is not
 STALLED_NEAR, STALLED_FAR = 3, 15
-# with rows in cones a point within so many tolerances is near: from there the polish goes on quadratically
-NEAR_FOR_POLISH = 100
+# rows in cones: the iteration is interrupted where μ has come down to each of these, times the square root of the
+# tolerance, and refinement, which goes on quadratically, is tried; 0: as far as it gets
+STAGES = (3e-2, 1e-3, 0.0)
 
 # what an iterate shows
 _RUNNING, _OPTIMAL, _NO_POINT, _NO_BOUND, _STUCK = range(5)
@@ -56,6 +57,22 @@ class _State:
     idle: Array
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What does not change: the problem as given, embedded and scaled, the tolerance, the limit of iterations."""
+
+    problem: QuadraticProgram
+    data: Embedded
+    scaling: Scaling
+    tol: Array
+    limit: Array
+
+
+def _mean(data: Embedded, it: Iterate) -> Array:
+    """μ of the problem, not of the embedding."""
+    return gap_product(data, it) / it.tau**2
+
+
 def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: Iterate, tol: Array) -> tuple:
     """(what the iterate shows, its scaled point, that point's error)."""
     best = iterate_point(data, it, it.tau)
@@ -66,7 +83,7 @@ def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: It
         data.problem, direction, tol, None if problem.cone_rows is None else it.slack
     )
     # where complementarity is not strict the gap is of the order √μ and does not get within tol in time
-    mean = gap_product(data, it) / it.tau**2
+    mean = _mean(data, it)
     settled = (mean <= 1e-5 * tol) | ((mean <= 1e-3 * tol) & (error <= tol))
     settled = settled & (jnp.maximum(residuals.primal, residuals.dual) <= 0.1 * tol)
     outcome = jnp.where(settled | (error <= 0.01 * tol), _OPTIMAL, _RUNNING)
@@ -79,21 +96,29 @@ def _slack(scaling: Scaling, it: Iterate) -> Array | None:
     return None if scaling.cones is None else it.slack / (it.tau * scaling.cones)
 
 
-def _iterate(
-    problem: QuadraticProgram,
-    data: Embedded,
-    scaling: Scaling,
-    tol: Array,
-    max_iterations: Array,
-    ready: Array,
-) -> _State:
-    """The main loop; does nothing where ``ready``."""
+def _beginning(problem: QuadraticProgram, data: Embedded, ready: Array) -> _State:
+    """Before the first iteration; ended already where ``ready``."""
     base = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
     first = start(data, after(ready, base))
-    near = tol if problem.cone_rows is None else NEAR_FOR_POLISH * tol
+    return _State(
+        count=jnp.zeros((), jnp.int32),
+        iterate=first,
+        delta=base,
+        outcome=jnp.where(ready, _OPTIMAL, _RUNNING).astype(jnp.int32),
+        best=iterate_point(data, first, first.tau),
+        error=jnp.full((), jnp.inf, base.dtype),
+        idle=jnp.zeros((), jnp.int32),
+    )
+
+
+def _iterate(run: _Run, begin: _State, goal: Array | None = None) -> _State:
+    """The main loop, until it has ended, or μ has come down to ``goal``."""
+    problem, data, scaling, tol = run.problem, run.data, run.scaling, run.tol
+    base = jnp.asarray(base_regularisation(problem.linear.dtype), problem.linear.dtype)
 
     def unfinished(state: _State) -> Array:
-        return (state.outcome == _RUNNING) & (state.count < max_iterations)
+        going = (state.outcome == _RUNNING) & (state.count < run.limit)
+        return going if goal is None else going & (_mean(data, state.iterate) > goal)
 
     def once(state: _State) -> _State:
         iterate, length = step(data, state.iterate, state.delta)
@@ -103,7 +128,7 @@ def _iterate(
         # a factorisation that breaks down is tried again with more regularisation
         delta = jnp.where(moved, jnp.maximum(base, state.delta / 10), state.delta * 100)
         idle = jnp.where(better & moved, 0, state.idle + 1)
-        good_enough = jnp.minimum(error, state.error) <= near
+        good_enough = jnp.minimum(error, state.error) <= tol
         stuck = (idle >= jnp.where(good_enough, STALLED_NEAR, STALLED_FAR)) | (delta > 1)
         return _State(
             count=state.count + 1,
@@ -115,42 +140,54 @@ def _iterate(
             idle=idle,
         )
 
-    initial = _State(
-        count=jnp.zeros((), jnp.int32),
-        iterate=first,
-        delta=base,
-        outcome=jnp.where(ready, _OPTIMAL, _RUNNING).astype(jnp.int32),
-        best=iterate_point(data, first, first.tau),
-        error=jnp.full((), jnp.inf, base.dtype),
-        idle=jnp.zeros((), jnp.int32),
-    )
-    return jax.lax.while_loop(unfinished, once, initial)
+    return jax.lax.while_loop(unfinished, once, begin)
+
+
+def _in_stages(run: _Run, begin: _State) -> tuple[_State, Polished]:
+    """Rows in cones: the iteration with refinement after each of STAGES, until that is within the tolerance."""
+    goals = jnp.sqrt(run.tol) * jnp.asarray(STAGES, run.tol.dtype)
+    point = run.scaling.unscale(begin.best)
+    first = Polished(point, kkt_residuals(run.problem, point), guess(run.data.rows, begin.best))
+
+    def unfinished(carry: tuple[_State, Polished, Array]) -> Array:
+        state, polished, turn = carry
+        hopeless = (state.outcome == _NO_POINT) | (state.outcome == _NO_BOUND)
+        ended = (turn > 0) & (state.outcome != _RUNNING)
+        return (turn < len(STAGES)) & ~hopeless & ~ended & ~(worst(polished.residuals) <= run.tol)
+
+    def once(carry: tuple[_State, Polished, Array]) -> tuple[_State, Polished, Array]:
+        state, _, turn = carry
+        state = _iterate(run, state, goals[turn])
+        hopeful = (state.outcome != _NO_POINT) & (state.outcome != _NO_BOUND)
+        point = run.scaling.unscale(state.best)
+        return state, _refined(run, point, hopeful, 1e-4 * run.tol), turn + 1
+
+    ready = begin.outcome != _RUNNING
+    turn = jnp.where(ready, len(STAGES), 0)
+    state, polished, _ = jax.lax.while_loop(unfinished, once, (begin, first, turn))
+    return state, polished
 
 
 def _is_finite(tree: object) -> Array:
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
 
 
-def _warm_started(
-    problem: QuadraticProgram, data: Embedded, scaling: Scaling, warm: Point, tol: Array
-) -> tuple[Polished, Array]:
+def _warm_started(run: _Run, warm: Point) -> tuple[Polished, Array]:
     """Refinement from a given point, and whether that is already the answer."""
-    given = data.rows.point(warm.x, warm.y, data.rows.multipliers(warm))
-    if problem.cone_rows is not None:
-        u = jnp.zeros_like(problem.cone_rows.offset) if warm.u is None else warm.u
-        given = replace(given, u=u)
-    polished = _refined(problem, data, scaling, given, _is_finite(given), 0.01 * tol)
-    return polished, worst(polished.residuals) <= tol
+    rows, cones = run.data.rows, run.problem.cone_rows
+    given = rows.point(warm.x, warm.y, rows.multipliers(warm))
+    if cones is not None:
+        given = replace(given, u=jnp.zeros_like(cones.offset) if warm.u is None else warm.u)
+    polished = _refined(run, given, _is_finite(given), 0.01 * run.tol)
+    return polished, worst(polished.residuals) <= run.tol
 
 
-def _refined(
-    problem: QuadraticProgram, data: Embedded, scaling: Scaling, point: Point, wanted: Array, target: Array
-) -> Polished:
+def _refined(run: _Run, point: Point, wanted: Array, target: Array) -> Polished:
     """The point made as good as it gets, where ``wanted``, by guessing what is active: never worse than before."""
-    labels = guess(data.rows, scaling.scale(point))
-    if problem.cone_rows is not None:
-        return cone_polish.polish(problem, point, labels, wanted, target)
-    return polish(problem, point, labels, wanted, target)
+    labels = guess(run.data.rows, run.scaling.scale(point))
+    if run.problem.cone_rows is not None:
+        return cone_polish.polish(run.problem, point, labels, wanted, target)
+    return polish(run.problem, point, labels, wanted, target)
 
 
 def solve(
@@ -175,24 +212,30 @@ def solve(
     crossed = certificates.crossing(problem) > tol
     problem = jax.tree.map(lambda leaf: jnp.where(sound, leaf, jnp.zeros_like(leaf)), problem)
     scaled, scaling = equilibrate(problem)
-    data = embed(scaled)
+    run = _Run(problem, embed(scaled), scaling, tol, jnp.asarray(max_iterations, jnp.int32))
     ready = ~sound | crossed
     given = None
     if warm is not None:
-        given, is_optimal = _warm_started(problem, data, scaling, warm, tol)
+        given, is_optimal = _warm_started(run, warm)
         ready = ready | is_optimal
-    end = _iterate(problem, data, scaling, tol, jnp.asarray(max_iterations, jnp.int32), ready)
-
+    begin = _beginning(problem, run.data, ready)
+    refined = None
+    if problem.cone_rows is None:
+        end = _iterate(run, begin)
+    else:
+        end, refined = _in_stages(run, begin)
     optimal = end.outcome == _OPTIMAL
+    if refined is not None:
+        optimal = optimal | (worst(refined.residuals) <= tol)
     huge = verdict.is_huge(end.best)
     # a huge optimum may be an unbounded problem that regularisation bounds: that takes a certificate to rounding
     accuracy = jnp.where(optimal, jnp.minimum(tol, 100 * jnp.finfo(dtype).eps), tol)
-    direction = iterate_point(data, end.iterate, jnp.ones_like(end.iterate.tau))
+    direction = iterate_point(run.data, end.iterate, jnp.ones_like(end.iterate.tau))
     empty, endless, certificate = verdict.decide(
-        problem, data.problem, scaling, direction, ~ready & (~optimal | huge), accuracy
+        problem, run.data.problem, scaling, direction, ~ready & (~optimal | huge), accuracy
     )
     unsettled = ~ready & ~empty & ~endless
-    polished = _refined(problem, data, scaling, scaling.unscale(end.best), unsettled, 1e-4 * tol)
+    polished = _refined(run, scaling.unscale(end.best), unsettled, 1e-4 * tol) if refined is None else refined
     if given is not None:
         better = worst(given.residuals) <= worst(polished.residuals)
         polished = jax.tree.map(partial(jnp.where, better), given, polished)

@@ -38,7 +38,7 @@ SOLVERS: Mapping[str, Family] = {
     "highs": Family(COMMON, ("LP", "QP"), available=True),
     "osqp": Family(COMMON, ("LP", "QP"), available=True),
     "scs": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP"), available=True),
-    "pdhg": Family((*COMMON, "restart"), ("LP", "QP", "SOCP", "SADDLE")),
+    "pdhg": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP", "SADDLE"), available=True),
     "bisection": Family(COMMON, ("NLP",), available=True),
     "proximal_gradient": Family((*COMMON, "accelerate"), ("LP", "QP", "SOCP", "EXP", "NLP", "NLS")),
     "mirror_descent": Family(COMMON, ("LP", "QP", "EXP", "NLP", "SADDLE")),
