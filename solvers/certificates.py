@@ -26,9 +26,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers.cone_certificates import dual_part, farkas_parts, ray_defect, still_gram
+from karush.solvers.cone_certificates import farkas_parts, ray_defect, still_gram
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import Matrix, dense, row_maxima, row_terms
+from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows, rows_of
 
@@ -144,7 +145,7 @@ def normalised_farkas(problem: QuadraticProgram, certificate: Point, inside: boo
     if cones is None or certificate.u is None:
         scale = jnp.where(value > 0, value, 1)
         return rows.point(jnp.zeros_like(certificate.x), certificate.y / scale, v / scale)
-    u = certificate.u if inside else dual_part(cones, certificate.u)
+    u = certificate.u if inside else project_dual_rows(cones, certificate.u)
     value = value - cones.offset @ u
     scale = jnp.where(value > 0, value, 1)
     return replace(rows.point(jnp.zeros_like(certificate.x), certificate.y / scale, v / scale), u=u / scale)

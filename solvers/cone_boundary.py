@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from karush.solvers.forms.cones import Cones
-from karush.solvers.projections.cones import project_cones
+from karush.solvers.projections.exponential import exponential
+from karush.solvers.projections.power import power
 
 SWEEPS = 6
 
@@ -119,7 +120,7 @@ def three_rows(
     a = exponents if cones.kind == "power" else jnp.zeros(v.shape[:1], v.dtype)
 
     def project(point: Array, alpha: Array) -> Array:
-        return project_cones(cones, point[None], alpha[None])[0]
+        return exponential(point) if cones.kind == "exponential" else power(point, alpha)
 
     def one(point: Array, alpha: Array, scale: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
         room = _room(cones.kind, point, project(point, alpha), alpha, scale)

@@ -15,12 +15,7 @@ from karush.solvers.cone_residuals import by_cone
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.matrices import dense, row_maxima, row_terms
-from karush.solvers.projections.cones import project_rows
-
-
-def dual_part(rows: ConeRows, u: Array) -> Array:
-    """The point of K* nearest to u (Moreau: u + Π_K(−u))."""
-    return u + project_rows(rows, -u)
+from karush.solvers.projections.cones import project_dual_rows, project_rows
 
 
 def farkas_parts(problem: QuadraticProgram, u: Array | None, inside: bool) -> tuple[Array, Array, Array, Array, Array]:
@@ -42,8 +37,8 @@ def ray_defect(problem: QuadraticProgram, d: Array, slack: Array | None) -> Arra
         return jnp.zeros_like(problem.constant)
     value = rows.matrix @ d
     terms = by_cone(rows, row_maxima(rows.matrix)) * _most(jnp.abs(d))
-    inside = project_rows(rows, value) if slack is None else slack
-    return _most(jnp.abs(value - inside) / jnp.where(terms > 0, terms, 1))
+    outside = project_dual_rows(rows, -value) if slack is None else slack - value  # Π_K(Fd) − Fd
+    return _most(jnp.abs(outside) / jnp.where(terms > 0, terms, 1))
 
 
 def still_gram(rows: ConeRows, d: Array, delta: Array) -> Array:

@@ -21,7 +21,7 @@ from karush.solvers.cone_frame import Frame, frame_of, from_frame, to_frame
 from karush.solvers.cone_system import framed, image
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.polish import Polished, pinned, relabel, without_wrong_signs
-from karush.solvers.projections.cones import project_rows
+from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.refinement import refine
 from karush.solvers.residuals import kkt_residuals, worst
 from karush.solvers.rows import Rows, rows_of
@@ -95,7 +95,7 @@ def _once(problem: QuadraticProgram, rows: Rows, state: _State, fixed: Array, ta
     # the factorisation depends on the loop by the frame at v: it cannot be moved out of it, as in polish.py
     solved, v = _step(problem, rows, state)
     assert problem.cone_rows is not None
-    clean = replace(without_wrong_signs(rows, solved, state.labels), u=project_rows(problem.cone_rows, v) - v)
+    clean = replace(without_wrong_signs(rows, solved, state.labels), u=project_dual_rows(problem.cone_rows, -v))
     residuals = kkt_residuals(problem, clean)
     size, best = worst(residuals), worst(state.best.residuals)
     candidate = Polished(clean, residuals, state.labels)

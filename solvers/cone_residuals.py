@@ -18,7 +18,7 @@ from jax import Array
 
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.matrices import row_terms
-from karush.solvers.projections.cones import project_rows
+from karush.solvers.projections.cones import project_dual_rows, project_rows
 
 
 def by_cone(rows: ConeRows, values: Array) -> Array:
@@ -44,7 +44,7 @@ def cone_defects(rows: ConeRows, x: Array, u: Array, dual_scale: Array) -> tuple
     """Worst primal, dual and complementarity defect of the rows in cones, 0 where there is no row."""
     value, weight = rows.matrix @ x + rows.offset, multiplier_weight(rows, dual_scale)
     slack, multiplier = value / slack_scale(rows, x), weight * u
-    primal = jnp.abs(slack - project_rows(rows, slack))
+    primal = jnp.abs(project_dual_rows(rows, -slack))  # Π_K(a) − a
     dual = jnp.abs(project_rows(rows, -multiplier))  # u = Π_K*(u) − Π_K(−u)
     gap = jnp.abs(slack - project_rows(rows, slack - multiplier))
     return jnp.max(primal, initial=0.0), jnp.max(dual, initial=0.0), jnp.max(gap, initial=0.0)

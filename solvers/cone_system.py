@@ -23,7 +23,7 @@ from karush.solvers.cone_residuals import multiplier_weight, slack_scale
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import dense
-from karush.solvers.projections.cones import project_cones, project_rows
+from karush.solvers.projections.cones import project_cones, project_dual_rows
 
 
 def image(problem: QuadraticProgram, point: Point) -> Array | None:
@@ -90,7 +90,7 @@ def multipliers(rows: ConeRows, v: Array, u: Array) -> Array:
     """u as it depends on the exponents of power cones at a fixed v; the rest of it as given."""
     if rows.exponents.shape[0] == 0:
         return u
-    bent = project_rows(rows, v) - v
+    bent = project_dual_rows(rows, -v)
     for cones, at, _ in rows.groups():
         if cones.kind == "power":
             u = u.at[at].set(bent[at])

@@ -25,7 +25,7 @@ from jax import Array
 
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.projections.cones import project_rows
+from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.residuals import Sides, bound_sides, has_bounds, row_sides
 
 POWER_ITERATIONS = 30
@@ -108,7 +108,7 @@ def step(problem: QuadraticProgram, point: Point, tau: Array, sigma: Array) -> P
 def _cone_multipliers(cones: ConeRows | None, value: Array, u: Array | None, sigma: Array) -> Array:
     assert cones is not None and u is not None
     rows = value + cones.offset - u / sigma
-    return sigma * (project_rows(cones, rows) - rows)
+    return sigma * project_dual_rows(cones, -rows)
 
 
 def _within(sides: Sides, value: Array) -> Array:

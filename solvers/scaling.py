@@ -19,7 +19,7 @@ from karush.solvers.cone_residuals import by_cone
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import column_terms, dense, magnitudes, row_terms, scaled
-from karush.solvers.projections.cones import project_rows
+from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.residuals import bound_sides, largest, row_sides
 
 SWEEPS = 10
@@ -105,7 +105,7 @@ def _distance(problem: QuadraticProgram) -> Array:
     missing += [jnp.maximum(jnp.where(side.has_upper, -side.upper, 0), 0) for side in (rows, bounds)]
     cones = problem.cone_rows
     if cones is not None:
-        missing.append(jnp.abs(cones.offset - project_rows(cones, cones.offset)))
+        missing.append(jnp.abs(project_dual_rows(cones, -cones.offset)))
     return jnp.stack([largest(values) for values in missing]).max()
 
 

@@ -53,8 +53,24 @@ def project_cones(cones: Cones, values: Array, exponents: Array) -> Array:
 
 def project_rows(rows: ConeRows, value: Array) -> Array:
     """The point of K nearest to a value of the rows, both (r,)."""
-    parts = [
-        project_cones(cones, value[at].reshape(cones.count, cones.dimension), rows.exponents[powers]).reshape(-1)
+    return jnp.concatenate([project_cones(*part).reshape(-1) for part in _parts(rows, value)])
+
+
+def project_dual_rows(rows: ConeRows, value: Array) -> Array:
+    """The point of K* nearest to a value of the rows, both (r,): value + Π_K(−value), by Moreau.
+
+    With v = s − u as in cone_frame.py the multipliers are u = Π_K(v) − v = Π_K*(−v). The sum is taken cone by cone and
+    never on flat vectors: XLA's CPU compiler can fuse it with the projection and write it over the value, which it
+    takes for dead, while the projection still reads the same memory in the other shape.
+    """
+    return jnp.concatenate(
+        [(block + project_cones(cones, -block, a)).reshape(-1) for cones, block, a in _parts(rows, value)]
+    )
+
+
+def _parts(rows: ConeRows, value: Array) -> list[tuple[Cones, Array, Array]]:
+    """Each group of equal cones with its values (count, dimension) and exponents."""
+    return [
+        (cones, value[at].reshape(cones.count, cones.dimension), rows.exponents[powers])
         for cones, at, powers in rows.groups()
     ]
-    return jnp.concatenate(parts)

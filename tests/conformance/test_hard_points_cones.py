@@ -109,12 +109,7 @@ def problem_of(kind, point: HardPoint, p) -> QuadraticProgram:
     )
 
 
-# the polish of the lanes outside takes a wrong projection inside a batch, on a CPU with jaxlib 0.10; alone it is right
-BATCHED = pytest.mark.xfail(reason="a batched projection onto the exponential cone is wrong in a larger program")
-KINDS = ["second_order", "semidefinite", pytest.param("exponential", marks=BATCHED)]
-
-
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=TABLE)
 def answers(request):
     """A kind, its statuses by the interior point, and at its points (found, Jacobians by rows, by columns).
 
