@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from karush.compiler.facts.call_arguments import arguments_outside
+from karush.compiler.facts.call_arguments import arguments_outside, set_arguments_outside
 from karush.compiler.facts.classify import Classification
 from karush.compiler.facts.differentiability import doubtful_derivatives
 from karush.compiler.facts.fact import Facts
@@ -83,7 +83,8 @@ def _part(model: Model, library: Library, findings: list[Diagnostic]) -> Part:
     """What is known of one model; its findings are added."""
     part = part_of(model, library)
     facts, classification = part.facts, part.classification
-    findings += [*classification.diagnostics, *doubtful_derivatives(model, facts), *arguments_outside(model, facts)]
+    findings += [*classification.diagnostics, *doubtful_derivatives(model, facts)]
+    findings += [*arguments_outside(model, facts), *set_arguments_outside(model, facts, library)]
     unfit = solver_fit(model.using, classification.problem_class)
     if unfit is not None:
         findings.append(unfit)

@@ -75,7 +75,9 @@ class ConeValues:
         matrix, offset = self.dense(self.forms.form(family.value, scope), shape, inputs.dtype)
         exponent = None
         if family.exponent is not None:
-            exponent = jnp.asarray(self.forms.evaluator.value(family.exponent, scope), inputs.dtype)
+            given = jnp.asarray(self.forms.evaluator.value(family.exponent, scope), inputs.dtype)
+            # outside of [0, 1] there is no such cone: the solve fails, as on any NaN in the data
+            exponent = jnp.where((given >= 0) & (given <= 1), given, jnp.nan)
         if family.kind != "semidefinite":
             return Cone(matrix, offset, exponent)
         return semidefinite(matrix, offset, shape[-1], skew=family.has_equations)

@@ -208,7 +208,8 @@ def unknown_set(node: ast.Name, context: Context) -> Diagnostic:
 
 def set_arguments(node: ast.Expr, name: str, header: tuple[ast.Declaration, ...]) -> Diagnostic:
     """E0206."""
-    form = signature(name, header) if header else name
+    arguments = ", ".join(item.span.text.partition(" in ")[0] for item in header)
+    form = f"{name}({arguments})" if header else name
     count = {0: "no arguments", 1: "one argument"}.get(len(header), f"{len(header)} arguments")
     return error("E0206", f"the set `{name}` takes {count}", (Label(node.span),), f"in {form}")
 

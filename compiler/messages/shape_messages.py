@@ -226,7 +226,7 @@ def argument_sizes(
     if callee.word == "set" and item is callee.header[0]:
         label = Label(node.span, f"the value is {show_shape(value.shape)}")
         fixed = all(isinstance(size, ast.Number) for size in item.sizes)
-        fix = f"declare it with the shape {wanted}" if fixed else "declare it with equal sizes"
+        fix = f"give it the shape {wanted}" if fixed else "give it equal sizes"
         return error("E0301", f"the set `{callee.name}` holds elements {wanted}", (label,), fix)
     label = Label(value.span, f"{show_shape(value.shape)}, where `{callee.name}` takes {wanted}{where}")
     fix = f"the {callee.word} is `{signature(callee.name, callee.header)}`"

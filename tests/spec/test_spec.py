@@ -93,8 +93,8 @@ def test_every_file_has_examples() -> None:
     assert all(examples(file) for file in FILES)
 
 
-BY_SOLVING = {code for code in CODES if code.startswith("R")} | {"E0704"}
-"""Codes that a run or a gradient finds: their pages have examples, which are run."""
+BY_SOLVING = {code for code in CODES if code.startswith("R")} | {"E0410", "E0704"}
+"""Codes that a run or a gradient finds, or tracing before it: their pages have examples, which are run."""
 
 NOT_HERE = {
     "E0111",  # a file that is not text cannot stand in a page
