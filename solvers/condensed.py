@@ -25,11 +25,13 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.linalg import solve_triangular
 
 from karush.solvers.cones.product import ProductScaling
+from karush.solvers.forms.separable import Separable
+from karush.solvers.matrices import dense
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows
+from karush.solvers.separable import PartedFactor, inverse_factor, parted
 
 REFINEMENTS = 3
 
@@ -87,8 +89,8 @@ class Condensed:
     """A factorised system.
 
     ``quadratic`` P or None, ``equality_matrix`` A, ``rows`` C, ``ratio`` V (k,), ``weight`` (V + δ)⁻¹ (k,), zero
-    at rows that are not there, ``present`` (k,); ``inverse`` L⁻¹ for H = LLᵀ, ``schur`` that of A H⁻¹Aᵀ + δI.
-    ``cones`` F and V of the rows in cones.
+    at rows that are not there, ``present`` (k,); ``inverse`` L⁻¹ for H = LLᵀ, or the factor of
+    separable.py, ``schur`` L⁻¹ of A H⁻¹Aᵀ + δI. ``cones`` F and V of the rows in cones.
     """
 
     quadratic: Array | None
@@ -97,7 +99,7 @@ class Condensed:
     ratio: Array
     weight: Array
     present: Array
-    inverse: Array
+    inverse: Array | PartedFactor
     schur: Array
     cones: ScaledCones
 
@@ -134,15 +136,9 @@ class Condensed:
         return jax.lax.fori_loop(0, 1 + REFINEMENTS, improve, (zero, rhs))[0]
 
 
-def _apply(inverse: Array, rhs: Array) -> Array:
+def _apply(inverse: Array | PartedFactor, rhs: Array) -> Array:
     """(LLᵀ)⁻¹ rhs from L⁻¹."""
-    return inverse.T @ (inverse @ rhs)
-
-
-def _inverse_factor(matrix: Array) -> Array:
-    """L⁻¹ for matrix = LLᵀ."""
-    identity = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
-    return solve_triangular(jnp.linalg.cholesky(matrix), identity, lower=True)
+    return inverse.apply(rhs) if isinstance(inverse, PartedFactor) else inverse.T @ (inverse @ rhs)
 
 
 def factorise(
@@ -153,22 +149,55 @@ def factorise(
     present: Array,
     delta: Array,
     cones: ScaledCones,
+    separable: tuple[Separable, ...] = (),
 ) -> Condensed:
     """Factorise for the ratios V (k,) of the present rows; NaN in the factors where H is not positive definite."""
+    weight = jnp.where(present, 1 / (ratio + delta), 0)
+    present_ratio = jnp.where(present, ratio, 0)
+    inverse: Array | PartedFactor
+    if separable:
+        inverse, schur = _parted(quadratic, equality_matrix, rows, weight, delta, cones, separable)
+    else:
+        inverse, schur = _whole(quadratic, equality_matrix, rows, weight, delta, cones)
+    return Condensed(quadratic, equality_matrix, rows, present_ratio, weight, present, inverse, schur, cones)
+
+
+def _whole(
+    quadratic: Array | None, equality_matrix: Array, rows: Rows, weight: Array, delta: Array, cones: ScaledCones
+) -> tuple[Array, Array]:
+    """The factors of H and of its Schur complement."""
     n = equality_matrix.shape[1]
     dtype = equality_matrix.dtype
-    weight = jnp.where(present, 1 / (ratio + delta), 0)
     H = rows.gram(weight) + cones.scaling.gram(cones.matrix)
     H = H + equality_matrix.T @ equality_matrix + delta * jnp.eye(n, dtype=dtype)
     if quadratic is not None:
         H = H + quadratic
-    inverse = _inverse_factor(H)
+    inverse = inverse_factor(H)
     half = inverse @ equality_matrix.T
-    schur = _inverse_factor(half.T @ half + delta * jnp.eye(half.shape[1], dtype=dtype))
-    ratio = jnp.where(present, ratio, 0)
-    return Condensed(quadratic, equality_matrix, rows, ratio, weight, present, inverse, schur, cones)
+    return inverse, inverse_factor(half.T @ half + delta * jnp.eye(half.shape[1], dtype=dtype))
+
+
+def _parted(
+    quadratic: Array | None,
+    equality_matrix: Array,
+    rows: Rows,
+    weight: Array,
+    delta: Array,
+    cones: ScaledCones,
+    separable: tuple[Separable, ...],
+) -> tuple[PartedFactor, Array]:
+    """The same without the variables that separate."""
+    p, m = equality_matrix.shape[0], rows.matrix.shape[0]
+    diagonal = jnp.full(equality_matrix.shape[1], delta)
+    if rows.bounded:
+        diagonal = diagonal + weight[m:]
+    stack = [equality_matrix, jnp.sqrt(weight[:m])[:, None] * dense(rows.matrix), cones.scaling.half(cones.matrix)]
+    factor = parted(quadratic, diagonal, jnp.concatenate(stack), p, separable)
+    schur = equality_matrix @ factor.apply(equality_matrix.T)
+    return factor, inverse_factor(0.5 * (schur + schur.T) + delta * jnp.eye(p, dtype=schur.dtype))
 
 
 def is_usable(system: Condensed) -> Array:
     """Whether both factorisations went through."""
-    return jnp.isfinite(largest(jnp.abs(jnp.diag(system.inverse))) + largest(jnp.abs(jnp.diag(system.schur))))
+    inverse = system.inverse.rest if isinstance(system.inverse, PartedFactor) else system.inverse
+    return jnp.isfinite(largest(jnp.abs(jnp.diag(inverse))) + largest(jnp.abs(jnp.diag(system.schur))))

@@ -141,7 +141,16 @@ def start(data: Embedded, delta: Array) -> Iterate:
     dtype = problem.linear.dtype
     quadratic = jnp.eye(n, dtype=dtype) * 1e-2 if problem.quadratic is None else dense(problem.quadratic)
     ratio = jnp.where(data.pinned, 0, jnp.ones(k, dtype))
-    system = factorise(quadratic, dense(problem.equality_matrix), rows, ratio, present, delta, _unscaled(cones, delta))
+    system = factorise(
+        quadratic,
+        dense(problem.equality_matrix),
+        rows,
+        ratio,
+        present,
+        delta,
+        _unscaled(cones, delta),
+        problem.separable,
+    )
     nearest = jnp.where(data.low & data.high, (data.lower + data.upper) / 2, jnp.where(data.low, data.lower, 0))
     nearest = jnp.where(data.high & ~data.low, data.upper, nearest)
     nearest = jnp.where(data.pinned, data.lower, nearest)

@@ -43,6 +43,7 @@ from jax import Array, lax
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import column_terms, dense, row_terms
 from karush.solvers.refinement import STEPS, refine
+from karush.solvers.separable import PartedFactor, parted, unfactored_parts
 from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
 
 
@@ -51,12 +52,13 @@ from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
 class KktFactor:
     """The factorisation H = LLᵀ and what belongs to it.
 
-    ``inverse`` L⁻¹ (n, n), or None where a matrix is sparse (sparse_factor.py); ``column`` D (n,); ``equality`` (p,)
-    and ``row`` (m,) the two parts of E; ``active_z`` (m,) and ``active_w`` (n,), or None, the masks as floats.
+    ``inverse`` L⁻¹ (n, n), or the factor of separable.py, or None where a matrix is sparse (sparse_factor.py);
+    ``column`` D (n,); ``equality`` (p,) and ``row`` (m,) the two parts of E; ``active_z`` (m,) and ``active_w`` (n,),
+    or None, the masks as floats.
     ``weight`` (m,) are the weights of the rows, None where every entry of the mask is 0 or 1.
     """
 
-    inverse: Array | None
+    inverse: Array | PartedFactor | None
     column: Array
     equality: Array
     row: Array
@@ -147,6 +149,12 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None, f
         row = jnp.where(active_z < 1, jnp.minimum(row, 1 / jnp.sqrt(jnp.where(active_z < 1, 1 - active_z, 1))), row)
         G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
         weight = _row_weight(active_z, row, rho)
+    if problem.separable:
+        P = None if problem.quadratic is None else column[:, None] * dense(problem.quadratic) * column
+        shares = jnp.full_like(row, rho) if weight is None else weight
+        stack = jnp.concatenate([rho**0.5 * A, jnp.sqrt(shares)[:, None] * G])
+        parts = parted(P, jnp.where(free > 0, delta, 1), stack, A.shape[0], problem.separable)
+        return KktFactor(parts, column, equality, row, active_z, active_w, weight)
     H = rho * (A.T @ A + G.T @ G) if weight is None else rho * (A.T @ A) + (G.T * weight) @ G
     if problem.quadratic is not None:
         H = H + column[:, None] * dense(problem.quadratic) * column
@@ -170,10 +178,14 @@ def _free_solve(
     r_y, r_rows = kkt.equality * r_y, kkt.row * kkt.active_z * r_z
     # ``column`` is zero at fixed variables, so every product here sees the free ones alone
     rhs = r_x + rho * (A.T @ (kkt.equality * r_y) + G.T @ (kkt.row * r_rows))
-    x = kkt.column * (kkt.inverse.T @ (kkt.inverse @ (kkt.column * rhs)))
+    x = kkt.column * _apply(kkt.inverse, kkt.column * rhs)
     y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
     z = rho * kkt.row * (kkt.row * kkt.active_z * (G @ x) - r_rows)
     return x, y, z - (1 - kkt.active_z) * r_z
+
+
+def _apply(inverse: Array | PartedFactor, rhs: Array) -> Array:
+    return inverse.apply(rhs) if isinstance(inverse, PartedFactor) else inverse.T @ (inverse @ rhs)
 
 
 def _fractional_solve(
@@ -185,7 +197,7 @@ def _fractional_solve(
     _, rho = _penalty(r_x.dtype)
     r_y, r_rows, coupling = kkt.equality * r_y, kkt.row * r_z, kkt.row * kkt.active_z
     rhs = r_x + rho * (A.T @ (kkt.equality * r_y)) + G.T @ (coupling * (weight * r_rows))
-    x = kkt.column * (kkt.inverse.T @ (kkt.inverse @ (kkt.column * rhs)))
+    x = kkt.column * _apply(kkt.inverse, kkt.column * rhs)
     y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
     return x, y, kkt.row * weight * (coupling * (G @ x) - r_rows)
 
@@ -212,7 +224,11 @@ def weights(kkt: KktFactor) -> Array:
 def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -> KktFactor:
     """A factor of the right shapes that solves nothing: all scales 1, ``inverse`` zero."""
     ones = jnp.ones_like(problem.linear)
-    inverse = None if has_sparse_matrix(problem) else jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)
+    inverse: Array | PartedFactor | None = None
+    if problem.separable:
+        inverse = unfactored_parts(problem.separable, ones)
+    elif not has_sparse_matrix(problem):
+        inverse = jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)
     equality, row = jnp.ones_like(problem.equality_rhs), jnp.ones_like(active_z)
     return KktFactor(inverse, ones, equality, row, active_z, active_w)
 

@@ -92,7 +92,8 @@ def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
     problem = data.problem
     quadratic = None if problem.quadratic is None else dense(problem.quadratic)
     cones = ScaledCones(dense(data.cones.matrix), scale(data.cones, it.slack, it.u, delta))
-    system = factorise(quadratic, dense(problem.equality_matrix), data.rows, ratio, present, delta, cones)
+    A = dense(problem.equality_matrix)
+    system = factorise(quadratic, A, data.rows, ratio, present, delta, cones, problem.separable)
     return _Newton(system, lower, upper, _defect(data, it))
 
 

@@ -39,10 +39,12 @@ from karush.compiler.lowering.quadratic import QuadraticTerms
 from karush.compiler.lowering.quadratic_rows import QuadraticRows, SquaredTerms
 from karush.compiler.lowering.row_values import Rows, RowValues, filled_side
 from karush.compiler.lowering.scope import Inputs, Move, Scope, entry_type, moved_alone
+from karush.compiler.lowering.separation import Said, separable_parts
 from karush.compiler.lowering.symmetric import triangular, triangular_or_all
 from karush.compiler.lowering.terms import multiplied
 from karush.compiler.model import Constraint, Model, Param
 from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.forms.separable import Separable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,7 +168,7 @@ class Template:
         """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
         forms, scope = self._start(params, move)
         values = RowValues(forms, self.layout, self.bounding)
-        quadratic, linear, constant = self._objective(forms, scope)
+        quadratic, linear, constant, squared = self._objective(forms, scope)
         cones = self._cones(forms, scope)
         symmetry = [skew_rows(cones[family]) for family in self.skew]
         equalities = self._stack([*(values.rows(f, scope) for f in self.equalities), *symmetry])
@@ -190,7 +192,27 @@ class Template:
             has_bound_lower=has_lower,
             has_bound_upper=has_upper,
             cone_rows=cone_rows(self.stacks, cones),
+            separable=self._separable(squared) if self.stacks else (),
         )
+
+    def _separable(self, squared: frozenset[str]) -> tuple[Separable, ...]:
+        """What separates beside rows in cones; ``squared`` are the vars of the quadratic term."""
+        said = [Said(f.expressions) for f in self.equalities] + [Said(f.expressions) for f in self.skew]
+        first = 0
+        for family in self.inequalities:
+            one = () if family.inner_shape else family.binders
+            said.append(Said(family.expressions, one or None, self.shape(family.shape), first, 1))
+            first += self.rows(family)
+        for stack in self.stacks:
+            for conic, count in zip(stack.families, stack.counts, strict=True):
+                if isinstance(conic, ConeFamily):
+                    axes = self.shape(conic.axes)
+                    said.append(Said(conic.expressions, conic.binders or None, axes, first, stack.dimension))
+                else:
+                    said.append(Said(conic.rows.expressions))
+                first += stack.dimension * count
+        shapes, starts = self.layout.shapes, self.layout.offsets
+        return separable_parts(shapes, starts, said, squared | self.layout.symmetric, self.dependence)
 
     def _start(self, params: Mapping[str, Array], move: Move = moved_alone) -> tuple[AffineForms, Scope]:
         scope = self.evaluator.top(Inputs(self.dims, params, {}, self.dtype, {}, move), self.dependence)
@@ -206,7 +228,8 @@ class Template:
         cones = self._cones(*self._start(params))
         return [cones[family].offset for family in self.quadratics]
 
-    def _objective(self, forms: AffineForms, scope: Scope) -> tuple[Array | None, Array, Array]:
+    def _objective(self, forms: AffineForms, scope: Scope) -> tuple[Array | None, Array, Array, frozenset[str]]:
+        """P, q, c, and the vars at which P has entries."""
         assert self.model.objective is not None
         terms = QuadraticTerms(forms, self.knowledge.affine).collect(self.model.objective.value, self.sign, scope)
         parts = [multiplied(term, self.dtype) for term in terms]
@@ -215,7 +238,8 @@ class Template:
         constants = [jnp.sum(part.constant) for part in parts if part.constant is not None]
         constant = sum(constants[1:], constants[0]) if constants else jnp.zeros((), self.dtype)
         matrix = assemble_matrix(pairs, self.layout, self.dtype)
-        return matrix, assemble_vector(slopes, self.layout, self.dtype), constant
+        squared = frozenset(name for pair in pairs for name in (pair.left, pair.right))
+        return matrix, assemble_vector(slopes, self.layout, self.dtype), constant, squared
 
     def _stack(self, rows: list[Rows]) -> Rows:
         """Families one below the other; a single one is returned as it is."""

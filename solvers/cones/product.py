@@ -46,8 +46,12 @@ class ProductScaling:
 
     def gram(self, matrix: Array) -> Array:
         """Fᵀ(V + δI)⁻¹F, (n, n)."""
-        half = self._each(lambda part, piece: part.half(piece), matrix)
+        half = self.half(matrix)
         return half.T @ half
+
+    def half(self, matrix: Array) -> Array:
+        """R F with RᵀR = (V + δI)⁻¹, (r, n): cone by cone, so that rows of different cones stay apart."""
+        return self._each(lambda part, piece: part.half(piece), matrix)
 
     def loss(self, ds: Array, du: Array, centre: Array) -> Array:
         """What the complementarity of a step loses, (r,)."""

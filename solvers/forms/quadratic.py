@@ -13,12 +13,13 @@ z > 0 presses on the lower side, z < 0 on the upper one; the same for w.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 from jax import Array
 
 from karush.solvers.forms.cones import ConeRows
+from karush.solvers.forms.separable import Separable
 from karush.solvers.matrices import Matrix
 
 
@@ -32,6 +33,7 @@ class QuadraticProgram:
     (m,) or None; ``bound_lower``, ``bound_upper`` (n,) or None. ``has_*`` are boolean masks of the same shape, True
     where the side is there, or None where every entry is there. Values under a False mask are finite and ignored:
     infinities never enter. A row with no side at all is free. ``cone_rows`` is None where no row lies in a cone.
+    ``separable`` are variables that a factorisation may do without, an empty tuple where nothing is known of them.
 
     Matrices are dense arrays or sparse ones (matrices.py); solvers that factorise densely take dense arrays alone. A
     sparse P holds both triangles.
@@ -52,6 +54,7 @@ class QuadraticProgram:
     has_bound_lower: Array | None = None
     has_bound_upper: Array | None = None
     cone_rows: ConeRows | None = None
+    separable: tuple[Separable, ...] = field(default=(), metadata={"static": True})
 
 
 @jax.tree_util.register_dataclass

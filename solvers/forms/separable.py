@@ -1,0 +1,23 @@
+"""What is known of variables that hang together only in small parts, such as the unknowns of one atom's graph form.
+
+``logistic(X @ w)`` for 100 rows brings in 300 variables, but the three of one row meet only each other and w: a
+factorisation can do without them part by part, and is of the size of w then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Separable:
+    """``count`` parts of equal structure. Static.
+
+    Part i holds the variables ``first + i`` for each ``first`` of ``columns``, and the rows ``first + i·width …
+    first + (i + 1)·width − 1`` of [G; F] for each pair (first, width) of ``rows``. No other row holds one of these
+    variables, nor does A, and P has no entry at one.
+    """
+
+    columns: tuple[int, ...]
+    rows: tuple[tuple[int, int], ...]
+    count: int
