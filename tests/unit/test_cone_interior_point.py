@@ -13,10 +13,10 @@ import pytest
 
 from karush.solvers.certificates import infeasibility_defect, unboundedness_defect
 from karush.solvers.forms.cones import ConeRows, Cones
-from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.interior_point import solve
 from karush.solvers.projections.cones import project_rows
-from karush.solvers.residuals import kkt_residuals, worst
+from karush.solvers.residuals import default_tolerance, kkt_residuals, worst
 from karush.solvers.result import Status
 
 _solve = jax.jit(solve)
@@ -67,7 +67,13 @@ def test_falling_along_a_cone_is_unbounded_by_a_ray() -> None:
 # --- random programs
 
 
-SINGLE = {cones.kind: (cones,) for cones in (Cones("second_order", 4, 2), Cones("power", 3, 2))}
+MIXED = (
+    Cones("second_order", 4, 2),
+    Cones("exponential", 3, 2),
+    Cones("power", 3, 2),
+    Cones("semidefinite", 6, 1),
+)
+SINGLE = {cones.kind: (cones,) for cones in MIXED}
 
 
 def random_program(cones: tuple[Cones, ...], seed: int, n: int = 6) -> QuadraticProgram:
@@ -103,16 +109,25 @@ def oracle(problem: QuadraticProgram) -> float:
             match cones.kind:
                 case "second_order":
                     constraints.append(cvxpy.SOC(v[0], v[1:]))
+                case "exponential":
+                    constraints.append(cvxpy.ExpCone(v[0], v[1], v[2]))
                 case "power":
                     constraints.append(cvxpy.PowCone3D(v[0], v[1], v[2], exponents[i]))
+                case "semidefinite":
+                    order = cones.order
+                    X = cvxpy.Variable((order, order), PSD=True)
+                    row, column = np.tril_indices(order)
+                    weight = np.where(row == column, 1, np.sqrt(2))
+                    constraints.append(cvxpy.multiply(weight, X[row, column]) == v)
     objective = 0.5 * cvxpy.quad_form(x, cvxpy.psd_wrap(p.quadratic)) + p.linear @ x
     return cvxpy.Problem(cvxpy.Minimize(objective), constraints).solve(solver=cvxpy.CLARABEL)
 
 
 _solve_batch = jax.jit(jax.vmap(solve))
+_solve_from = jax.jit(lambda problem, warm: solve(problem, warm=warm))
 
 
-@pytest.mark.parametrize("cones", SINGLE.values(), ids=SINGLE)
+@pytest.mark.parametrize("cones", [*SINGLE.values(), MIXED], ids=[*SINGLE, "mixed"])
 def test_random_programs_are_solved_to_rounding(cones: tuple[Cones, ...]) -> None:
     problems = [random_program(cones, seed) for seed in range(6)]
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
@@ -121,3 +136,51 @@ def test_random_programs_are_solved_to_rounding(cones: tuple[Cones, ...]) -> Non
     assert float(jnp.max(worst(jax.vmap(kkt_residuals)(batch, found.point)))) < 1e-10
     for i in range(2):
         assert abs(oracle(problems[i]) - found.objective[i]) < 1e-6 * (1 + abs(found.objective[i]))
+
+
+def test_a_batch_holds_every_status_and_a_finished_lane_stays_as_it_is() -> None:
+    q = np.array([3.0, -4.0, 0.0, 12.0])
+    flat = ball(q, 1.0)
+    rows = flat.cone_rows
+    assert rows is not None
+    turned = replace(rows, matrix=np.vstack([q / -13, np.zeros((4, 4))]), offset=np.zeros(5))
+    nan = replace(flat, linear=q * np.nan)
+    lanes = [ball(q, 2.0), ball(q, -1.0), replace(flat, cone_rows=turned), nan]
+    found = _solve_batch(jax.tree.map(lambda *leaves: jnp.stack(leaves), *lanes))
+    assert list(found.status) == [Status.SOLVED, Status.INFEASIBLE, Status.UNBOUNDED, Status.FAILED]
+    alone = _solve(lanes[0])
+    np.testing.assert_allclose(found.point.x[0], alone.point.x, atol=1e-12)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.point))
+    assert infeasibility_defect(lanes[1], jax.tree.map(lambda leaf: leaf[1], found.certificate)) < 1e-9
+    assert unboundedness_defect(lanes[2], jax.tree.map(lambda leaf: leaf[2], found.certificate)) < 1e-9
+
+
+def test_a_useless_start_does_no_harm_and_a_solution_costs_no_iteration() -> None:
+    problem = random_program(SINGLE["exponential"], 0)
+    useless = Point(*(jnp.full(size, 1e6) for size in (6, 1, 3, 6, 6)))
+    first = _solve_from(problem, useless)
+    assert first.status == Status.SOLVED
+    assert abs(oracle(problem) - first.objective) < 1e-6 * (1 + abs(first.objective))
+    again = _solve_from(problem, jax.tree.map(lambda leaf: leaf * (1 + 1e-5), first.point))
+    assert again.status == Status.SOLVED
+    assert again.iterations == 0
+    np.testing.assert_allclose(again.point.x, first.point.x, atol=1e-8)
+
+
+def test_single_precision_reaches_its_own_tolerance() -> None:
+    problem = random_program(MIXED, 1)
+    found = _solve(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), problem))
+    assert found.point.x.dtype == jnp.float32
+    assert found.status == Status.SOLVED
+    assert worst(found.residuals) < default_tolerance(jnp.float32)
+    np.testing.assert_allclose(found.objective, oracle(problem), rtol=1e-3, atol=1e-3)
+
+
+def test_redundant_rows_and_no_interior() -> None:
+    """x₁ in a ball that equalities shrink to its surface, every row twice: multipliers are far from unique."""
+    base = ball(np.array([1.0, 0.0]), 1.0)
+    A = np.array([[0.0, 1.0], [0.0, 1.0]])
+    problem = replace(base, equality_matrix=A, equality_rhs=np.ones(2))
+    found = _solve(problem)
+    assert found.status in (Status.SOLVED, Status.SOLVED_INACCURATE)
+    np.testing.assert_allclose(found.point.x, [0.0, 1.0], atol=1e-3)
