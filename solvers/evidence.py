@@ -161,13 +161,14 @@ def _cones_moved(lin: Linearisation, kernel: Array, first: int) -> Array:
     return jnp.where(change > linear.kernel_tolerance(change) * jnp.max(change, initial=0.0), change, 0)
 
 
-def _any_inequality(moving: Point) -> Array:
+def any_inequality(moving: Point) -> Array:
+    """Whether a mask of `moves` has a multiplier of an inequality, a bound or a cone."""
     found = jnp.any(moving.z) if moving.w is None else jnp.any(moving.z) | jnp.any(moving.w)
     return found if moving.u is None else found | jnp.any(moving.u)
 
 
 def _any_multiplier(moving: Point) -> Array:
-    return jnp.any(moving.y) | _any_inequality(moving)
+    return jnp.any(moving.y) | any_inequality(moving)
 
 
 def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
@@ -176,7 +177,7 @@ def evidence(problem: QuadraticProgram, lin: Linearisation) -> Evidence:
     solved, weak = lin.solved > 0, linear.any_weak(lin)
     primal_moves = jnp.any(moves(problem, lin, lin.kernel).x)
     wide = moves(problem, lin, lin.wide_kernel)
-    kinked = _any_inequality(wide)
+    kinked = any_inequality(wide)
     dual_moves = _any_multiplier(wide)
     kink = jnp.where(weak | kinked, DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
     undefined = DerivativeStatus.UNDEFINED

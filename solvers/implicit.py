@@ -27,12 +27,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.typing import DTypeLike
 
 from karush.solvers import cone_derivative
 from karush.solvers import linearisation as linear
@@ -42,26 +41,11 @@ from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
 from karush.solvers.linearisation import Linearisation, linearise, of_rows
+from karush.solvers.one_sided import one_sided
 from karush.solvers.projections.cones import project_rows
+from karush.solvers.protocol import Method
 from karush.solvers.residuals import bound_sides, row_sides
 from karush.solvers.result import Residuals, Solution
-
-
-class Method(Protocol):
-    """A solver with its settings: hashable, so that functions are compiled once for it."""
-
-    @property
-    def strongly_convex(self) -> bool:
-        """Whether P is known to be positive definite."""
-        ...
-
-    def active(self, dtype: DTypeLike) -> float:
-        """The relative threshold below which a slack or a multiplier counts as zero."""
-        ...
-
-    def __call__(self, problem: QuadraticProgram, warm: Point | None) -> Solution:
-        """Solve one problem."""
-        ...
 
 
 @jax.tree_util.register_dataclass
@@ -222,6 +206,8 @@ def _derivative(method: Method, primals: Any, tangents: Any) -> Any:
     moved = Point(u.x, -u.y, -u.z, None if u.w is None else -u.w)
     if u.u is not None:
         moved = replace(moved, u=_slack_rate(problem.cone_rows, tangents[0].cone_rows, point.x, u.x) - u.u)
+    if method.one_sided:
+        moved, value = one_sided(method, problem, tangents[0], solution.point, lin, (moved, value))
     # what has no entries may be a constant of the batch: a mapped tangent beside it fails in JAX's second derivatives
     moved = jax.tree.map(lambda t, none: none if t.shape == (0,) else t, moved, zero[0].point)
     return (solution, lin), (replace(zero[0], point=moved, objective=value), zero[1])

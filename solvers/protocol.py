@@ -25,13 +25,15 @@ class Settings:
 
     ``tol`` bounds the relative KKT residuals, None for the default of the precision (1e-9 in double, 1e-4 in single).
     ``max_iterations`` None for the solver's own limit. ``active`` is the relative threshold below which a slack or a
-    multiplier counts as zero in the derivative. ``solver`` is a solver's name or "auto".
+    multiplier counts as zero in the derivative. ``solver`` is a solver's name or "auto". ``one_sided`` asks for the
+    derivative along a tangent from one side (one_sided.py), for ``jax.jvp`` alone: it is not linear in the tangent.
     """
 
     tol: float | None = None
     max_iterations: int | None = None
     active: float = 1e-6
     solver: str = "auto"
+    one_sided: bool = False
 
     def tolerance(self, dtype: DTypeLike) -> float:
         """The tolerance in force for a precision."""
@@ -120,3 +122,29 @@ class Solver:
     solve: Callable[[QuadraticProgram, Settings, Point | None], Solution]
     takes_sparse: bool = False
     on_host: bool = False
+
+
+class Method(Protocol):
+    """A solver with its settings: hashable, so that functions are compiled once for it."""
+
+    @property
+    def strongly_convex(self) -> bool:
+        """Whether P is known to be positive definite."""
+        ...
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether the derivative along a tangent is the one-sided one, which is not linear in it at a kink."""
+        ...
+
+    def active(self, dtype: DTypeLike) -> float:
+        """The relative threshold below which a slack or a multiplier counts as zero."""
+        ...
+
+    def solve_auxiliary(self, problem: QuadraticProgram) -> Solution:
+        """Solve another program with the same P or none, which a one-sided derivative asks for."""
+        ...
+
+    def __call__(self, problem: QuadraticProgram, warm: Point | None) -> Solution:
+        """Solve one problem."""
+        ...

@@ -261,6 +261,16 @@ class Method:
         """Whether x is known to be unique."""
         return self.choice.strongly_convex
 
+    @property
+    def one_sided(self) -> bool:
+        """Whether derivatives are one-sided."""
+        return self.settings.one_sided
+
+    def solve_auxiliary(self, problem: QuadraticProgram) -> Solution:
+        """Solve another program with the same P or none, by the solver that suits it."""
+        known = self.choice.strongly_convex if problem.quadratic is not None else None
+        return Method(Settings(), choose(facts_of(problem, known or None)))(problem, None)
+
     def __call__(self, problem: QuadraticProgram, warm: Point | None) -> Solution:
         """Solve one problem."""
         problem = taken(problem, self.choice)

@@ -26,6 +26,7 @@ class Nearby:
     polished: bool = True
     threshold: float = 1e-6
     strongly_convex: bool = False
+    one_sided: bool = False
 
     def active(self, dtype):
         del dtype
