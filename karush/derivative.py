@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.lowering.compiled import Compiled, Start
+from karush.compiler.lowering.one_sided import one_sided
 from karush.evidence import Solved, pair_evidence
 from karush.outputs import DerivativeError, Request, pick, resolve
 from karush.problem import Problem
@@ -22,6 +23,9 @@ from karush.solvers.quadratic_driver import choose, facts_of, solve
 from karush.sparse import like, numbers
 
 Arrays = dict[str, Array]
+Along = tuple[Array, Array, Solved]
+Side = Literal["left", "right"]
+SIGNS = {"left": -1.0, "right": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +94,27 @@ class Differentiated:
         return {name: one(name) for name in self.request.wrt}
 
     @cached_property
+    def followed(self) -> Differentiated:
+        """The same output under the rule of one-sided derivatives; DerivativeError (E0704) where there is none."""
+        try:
+            return replace(self, compiled=one_sided(self.compiled))
+        except TypeError as error:
+            raise DerivativeError("E0704", str(error)) from None
+
+    def ahead(self, moved: Arrays, given: Mapping[str, Any], tangents: Arrays) -> Along:
+        """The value, F'(p; d) along tangents d, and what the evidence is computed from.
+
+        F'(p; d) is the limit of (F(p + t d) − F(p))/t for t ↓ 0. It is not linear in d where F has a kink.
+        """
+        value, rate, solved = jax.jvp(lambda m: self.followed.value(m, given), (moved,), (tangents,), has_aux=True)
+        return value, rate, solved
+
+    @cached_property
+    def jitted_ahead(self) -> Callable[..., Along]:
+        """`ahead`, jitted once."""
+        return jax.jit(self.ahead)
+
+    @cached_property
     def jitted_value(self) -> Callable[..., tuple[Array, Solved]]:
         """`value`, jitted once."""
         return jax.jit(self.value)
@@ -138,18 +163,22 @@ def vjp(
 
 
 def jvp(
-    problem: Problem, of: str = "objective", wrt: Sequence[str] | None = None
+    problem: Problem, of: str = "objective", wrt: Sequence[str] | None = None, side: Side | None = None
 ) -> Callable[..., tuple[Array, Callable[..., Record]]]:
     """(value, push) of an output at some params; ``push(mu=dmu)`` is a record of ``tangent`` and ``evidence``.
 
-    The evidence is that of the output with the tangent as its cotangent.
+    The evidence is that of the output with the tangent as its cotangent. With a ``side`` the tangent is the one-sided
+    derivative, also at a kink of a solution, where it is not linear in ``dmu``; NaN and undefined if there is none.
     """
 
     def at(**params: Any) -> tuple[Array, Callable[..., Record]]:
         prepared = problem.prepare(params)
         function = differentiated(problem, prepared.compiled, of, wrt)
-        moved = function.start(prepared.arrays)
-        value, forward, solved = jax.linearize(lambda m: function.jitted_value(m, prepared.arrays), moved, has_aux=True)
+        moved, given = function.start(prepared.arrays), prepared.arrays
+        if side is None:
+            value, forward, solved = jax.linearize(lambda m: function.jitted_value(m, given), moved, has_aux=True)
+        else:
+            value, solved = function.jitted_value(moved, given)
 
         def push(**tangents: Any) -> Record:
             unknown = [name for name in tangents if name not in moved]
@@ -159,11 +188,33 @@ def jvp(
                 name: jnp.broadcast_to(numbers(tangents.get(name, 0), array.dtype), array.shape)
                 for name, array in moved.items()
             }
-            tangent = forward(whole)
+            if side is None:
+                tangent = forward(whole)
+            else:
+                tangent = from_side(side, lambda d: function.jitted_ahead(moved, given, d), whole)[1]
             seed = jnp.where(jnp.isfinite(tangent), tangent, 1)
-            evidence = function.jitted_evidence(moved, prepared.arrays, solved, seed)
+            evidence = function.jitted_evidence(moved, given, solved, seed)
+            if side is not None:
+                evidence = with_missing(evidence, {name: tangent for name in tangents})
             return Record({"tangent": tangent, "evidence": evidence})
 
         return value, push
 
     return at
+
+
+def from_side(side: Side, ahead: Callable[[Arrays], Along], tangents: Arrays) -> Along:
+    """The same along tangents d from one side: F'(p; d) from the right, −F'(p; −d) from the left."""
+    sign = SIGNS[side]
+    value, rate, solved = ahead({name: sign * tangent for name, tangent in tangents.items()})
+    return value, jnp.where(rate == 0, 0, sign * rate), solved  # never -0.0
+
+
+def with_missing(evidence: EvidenceRecord, found: Arrays) -> EvidenceRecord:
+    """The evidence, undefined in the params where a one-sided derivative is NaN."""
+    statuses = dict(evidence["params"])
+    for name, array in found.items():
+        missing = jnp.any(jnp.isnan(array))
+        statuses[name] = jnp.where(missing, DerivativeStatus.UNDEFINED, jnp.asarray(statuses[name])).astype(jnp.int32)
+    worst = jnp.max(jnp.stack([jnp.asarray(evidence["status"]), *statuses.values()]))
+    return EvidenceRecord({**evidence, "status": worst, "params": Record(statuses)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,19 @@ def derivative_trouble(model: Model, record: Mapping[str, Any]) -> Diagnostic | 
         place = labels or (Label(derivative_span(model)),)
         return Diagnostic("R0802", message, place, severity=Severity.WARNING)
     return None
+
+
+def side_trouble(model: Model, record: Mapping[str, Any], has_cones: bool) -> Diagnostic | None:
+    """R0801 where there is no derivative from the side either; a kink is no trouble."""
+    derivative = record["derivative"]
+    if derivative["status"] != "undefined":
+        return None
+    found = derivative_trouble(model, record)
+    if found is None or not has_cones or not derivative["weakly_active"]:
+        return found
+    message = "one-sided derivatives are not available for problems with rows in cones at a kink"
+    fix = Fix("without --side: one element of the conservative derivative; or params to one side of the kink")
+    return replace(found, message=message, fixes=(fix,))
 
 
 def count(rows: list[Any]) -> str:

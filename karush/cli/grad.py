@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -25,16 +26,18 @@ from karush.cli.solving import (
     warn,
     working,
 )
+from karush.compiler.lowering.one_sided import has_cones
 from karush.compiler.model import Model
 from karush.data.given import Binding, Pattern
-from karush.derivative import Differentiated, differentiated
+from karush.derivative import Differentiated, Side, differentiated
 from karush.dsl.diagnostics import Diagnostic, Label
 from karush.jacobian import Jacobian, choose_mode, differences, jacobian
 from karush.output import Output
 from karush.outputs import DerivativeError, resolve
 from karush.report import VERSION, active_rows, axes_of, host, status_word
+from karush.side import side_differences, side_jacobian
 from karush.solvers.result import Status
-from karush.trouble import derivative_trouble
+from karush.trouble import derivative_trouble, side_trouble
 
 AGREES = 1e-4
 """Finite differences that agree less well than this, relatively, are warned of."""
@@ -46,17 +49,19 @@ AGREES = 1e-4
 @click.option("--wrt", "wrt", help="The params, with commas (default: all real ones).")
 @click.option("--mode", type=OneOf(("auto", "jvp", "vjp", "clarke", "ld"), ("clarke", "ld")), default="auto")
 @later("--tie", help="The element of an atom at a tie.")
-@later("--side", choices=["left", "right"], help="One-sided value.")
+@click.option("--side", type=click.Choice(["left", "right"]), help="The derivative from this side, at a kink too.")
 @later("--linear", help="The linear solver, by name.")
 @later("--optimality", help="Another optimality map.")
 @click.option("--check", "check", is_flag=True, help="Compare with finite differences.")
 @later("--certify", flag=True, help="Certify the derivative.")
 @click.option("--explain", "explain", is_flag=True, help="Say on stderr how and why.")
-def grad(*, of: str, wrt: str | None, mode: str, check: bool, explain: bool, **given: Any) -> int:
+def grad(*, of: str, wrt: str | None, mode: str, side: Side | None, check: bool, explain: bool, **given: Any) -> int:
     """Differentiate, report, and say how it ended by the exit code."""
     options = Options(**given)
     if options.warm is not None:
         raise usage("--warm starts `run`; a derivative is taken at the solution itself")
+    if side is not None and mode == "vjp":
+        raise usage("--side goes forward, one tangent for each entry: with --mode jvp, or without --mode")
     check_usage(options)
     clock = Clock(options.verbose)
     clock.start()
@@ -68,16 +73,23 @@ def grad(*, of: str, wrt: str | None, mode: str, check: bool, explain: bool, **g
     prepared = prepare(problem, binding)
     function = differentiated(problem, prepared.compiled, of, names)
     arrays = dict(prepared.arrays)
-    mode, why = choose_mode(function, arrays, mode)
-    found = differentiate(function, mode, arrays, clock)
-    record = grad_record(of, mode, found, binding)
+    if side is None:
+        mode, why = choose_mode(function, arrays, mode)
+        found = differentiate(function, partial(jacobian, function, mode), arrays, clock)
+        record = grad_record(of, mode, found, binding)
+    else:
+        mode, why = "jvp", f"from the {side}, one tangent for each entry"
+        found = differentiate(function, partial(side_jacobian, function, side), arrays, clock)
+        record = {**grad_record(of, mode, found, binding), "side": side}
     if check:
-        record["check"] = differences(function, arrays, found)
+        record["check"] = (
+            differences(function, arrays, found) if side is None else side_differences(function, side, arrays)
+        )
     output = Output(record, dict(axes_of(problem.model, binding)))
     watch.stop()
     for line in explanation(function, record, why) if explain else ():
         click.echo(line, err=True)
-    code = conclude(problem.model, record)
+    code = conclude(problem.model, record, has_cones(function.compiled))
     deliver(output, options)
     return code
 
@@ -94,10 +106,12 @@ def check_request(model: Model, of: str, wrt: Sequence[str] | None) -> None:
         raise Stop(WRONG) from None
 
 
-def differentiate(function: Differentiated, mode: str, arrays: dict[str, Any], clock: Clock) -> Jacobian:
-    """Compile and run; DerivativeError is a part of a dual that does not exist."""
+def differentiate(
+    function: Differentiated, whole: Callable[..., Jacobian], arrays: dict[str, Any], clock: Clock
+) -> Jacobian:
+    """Compile and run ``whole``; DerivativeError is a part of a dual that does not exist."""
     try:
-        jitted = jax.jit(lambda given: jacobian(function, mode, given))
+        jitted = jax.jit(whole)
         with interruptible(), working("compiling"):
             program = compile_for_one_run(jitted.lower(arrays), function.compiled.counts())
     except DerivativeError as error:
@@ -144,13 +158,13 @@ def on_pattern(array: np.ndarray, pattern: Pattern | None) -> Any:
     return {"coo": [pattern.rows, pattern.cols, array], "shape": list(pattern.shape)}
 
 
-def conclude(model: Model, record: dict[str, Any]) -> int:
+def conclude(model: Model, record: dict[str, Any], has_cones: bool) -> int:
     """The exit code, with a finding where there is something to be known."""
     code = OF_STATUS[record["status"]]
     if code:
         warn(f"{record['status']}: there is no derivative; `karush run` says more")
         return code
-    trouble = derivative_trouble(model, record)
+    trouble = side_trouble(model, record, has_cones) if "side" in record else derivative_trouble(model, record)
     if trouble is not None:
         tell([trouble])
     for name, entry in record.get("check", {}).items() if trouble is None else ():
@@ -168,6 +182,8 @@ def explanation(function: Differentiated, record: dict[str, Any], why: str) -> l
     if function.compiled.form is None:
         return [*lines, "method implicit at each inner problem, by the chain rule around them"]
     lines.append("method implicit: one linear system at the solution, with the active rows as equations")
+    if "side" in record:
+        lines.append("at a kink: a quadratic program over the directions that the tight rows allow")
     if record["of"] == "objective":
         lines.append("the objective by the envelope formula: no linear solve, right also where x is not unique")
     active = ", ".join(f"{name} {places or ''}".strip() for name, places in evidence["active"].items())

@@ -115,6 +115,18 @@ def test_an_undefined_derivative_is_null_and_has_exit_code_five(capsys, folder):
     assert record["gradients"] == {"b": [None, None]}
 
 
+def test_a_kink_has_a_derivative_on_either_side(capsys, folder):
+    (folder / "kink.opt").write_text("param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n")
+    arguments = ("grad", "kink.opt", "-p", "p=0", "--of", "x", "--check", "--explain")
+    for side, slope in (("left", 0), ("right", 1)):
+        record = answer(capsys, *arguments, "--side", side)
+        assert record["gradients"] == {"p": slope} and record["side"] == side and record["mode"] == "jvp"
+        assert record["derivative"]["status"] == "conservative"
+        assert record["check"]["p"]["difference"] < 1e-6
+    assert run([*arguments, "--side", "left", "--mode", "vjp"]) == 2
+    assert "--side goes forward" in capsys.readouterr().err
+
+
 def test_a_jacobian_of_a_function_in_both_modes_with_differences(capsys, folder):
     for mode in ("vjp", "jvp"):
         record = answer(capsys, "grad", "f.opt", "-d", "a=a.csv", "--of", "y", "--mode", mode, "--check")

@@ -64,7 +64,6 @@ LATER = [
     ("run", "--batch", "n"),
     ("run", "--allow", "nonconvex"),
     ("grad", "--tie", "torch"),
-    ("grad", "--side", "left"),
     ("grad", "--linear", "cg"),
     ("grad", "--optimality", "kkt"),
     ("grad", "--certify"),
