@@ -248,7 +248,7 @@ RUN_TIME = (
         "Some constraints are weakly active: tight, but with a dual of zero. On one side of this point "
         "they hold, on the other they do not, and the derivatives differ. One element of the "
         "conservative derivative was returned.",
-        "One-sided values: `karush grad --side left`. A smoother path: `using ipm(mu_final = 1e-4)`.",
+        "One-sided values: `karush grad --side left` or `right`. A smoother path: `using ipm(mu_final = 1e-4)`.",
         "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
         "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
         data='{"p": 0}',
