@@ -122,7 +122,7 @@ def wrong_shape(param: Param, given: Given, detail: str, fixes: tuple[Fix, ...] 
         f"`{param.name}` has the wrong shape: {detail}",
         (Label(param.span, f"declared with the shape {show_shape(param.shape)}"),),
         (("note", f"the value is from {given.origin}, shape {show_numbers(given.shape)}"),),
-        fixes,
+        fixes or (Fix(f"give {show_shape(param.shape)}, or declare `{param.name}` with the shape of the data"),),
     )
 
 
