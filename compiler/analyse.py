@@ -20,7 +20,7 @@ from karush.compiler.model import InSet, Model
 from karush.compiler.nested import inner_models
 from karush.compiler.part import Part, part_of
 from karush.compiler.reductions.declared import slips_of_declarations
-from karush.compiler.resolving.options import solver_fit
+from karush.compiler.resolving.options import derivative_fit, solver_fit
 from karush.compiler.resolving.resolve import extend_library, resolve_file
 from karush.dsl import ast
 from karush.dsl.diagnostics import MOST_FINDINGS, Diagnostic, Severity
@@ -85,9 +85,9 @@ def _part(model: Model, library: Library, findings: list[Diagnostic]) -> Part:
     facts, classification = part.facts, part.classification
     findings += [*classification.diagnostics, *doubtful_derivatives(model, facts)]
     findings += [*arguments_outside(model, facts), *set_arguments_outside(model, facts, library)]
-    unfit = solver_fit(model.using, classification.problem_class)
-    if unfit is not None:
-        findings.append(unfit)
+    name = classification.problem_class
+    fits = (solver_fit(model.using, name), derivative_fit(model.derivative, name))
+    findings += [unfit for unfit in fits if unfit is not None]
     if classification.problem_class == "GP":
         _without_open_sets(model, findings)
     return part

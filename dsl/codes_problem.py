@@ -129,6 +129,15 @@ FORM = (
         "var x in pos\nminimize x^2\n",
         "var x in nonneg\nminimize x^2\n",
     ),
+    Code(
+        "W0612",
+        "a method that is still to come",
+        "The solver or the derivative method is known, and fits, but is not there yet. The solver that karush chooses "
+        "by itself, and the implicit derivative, answer the same question.",
+        "Leave the line out, or take a method that is there.",
+        "var x in nonneg\nminimize x^2\nusing mirror_descent\n",
+        "var x in nonneg\nminimize x^2\n",
+    ),
 )
 
 DERIVATIVES = (
@@ -248,7 +257,7 @@ RUN_TIME = (
         "Some constraints are weakly active: tight, but with a dual of zero. On one side of this point "
         "they hold, on the other they do not, and the derivatives differ. One element of the "
         "conservative derivative was returned.",
-        "One-sided values: `karush grad --side left` or `right`. A smoother path: `using ipm(mu_final = 1e-4)`.",
+        "One-sided values: `karush grad --side left` or `right`.",
         "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
         "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
         data='{"p": 0}',

@@ -1,4 +1,4 @@
-"""The wording of findings about ``using`` and ``derivative`` (E0605 to E0607, E0702)."""
+"""The wording of findings about ``using`` and ``derivative`` (E0605 to E0607, W0612, E0702)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from karush.compiler.messages.form_messages import listed
 from karush.compiler.model import Choice
-from karush.compiler.wording import error, nearest
+from karush.compiler.wording import error, nearest, warning
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Label
 
@@ -28,9 +28,23 @@ def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> 
 
 
 def solver_to_come(choice: Choice) -> Diagnostic:
-    """E0190: a family whose work has not come."""
-    label = Label(choice.span, "a later version will run this")
-    return error("E0190", f"`using {choice.name}`: not available yet", (label,), "leave `using` out")
+    """W0612: a family whose work has not come."""
+    label = Label(choice.span, "solved by the solver that is chosen without this line")
+    return warning("W0612", f"`{choice.name}` is still to come", (label,), "leave `using` out")
+
+
+def derivative_to_come(choice: Choice) -> Diagnostic:
+    """W0612: a method of differentiation whose work has not come."""
+    label = Label(choice.span, "differentiated implicitly, with the solver's own factorisation")
+    if choice.name == "implicit":
+        return warning("W0612", "`linear` of `derivative implicit` is still to come", (label,), "leave `linear` out")
+    return warning("W0612", f"`derivative {choice.name}` is still to come", (label,), "leave `derivative` out")
+
+
+def option_to_come(choice: Choice, option: str) -> Diagnostic:
+    """E0190: an option whose work has not come."""
+    label = Label(choice.span, "a later version will take it")
+    return error("E0190", f"`{option}` of `using {choice.name}`: not available yet", (label,), f"leave `{option}` out")
 
 
 def unknown_derivative(node: ast.Derivative, known: Iterable[str]) -> Diagnostic:

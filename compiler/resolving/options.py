@@ -53,6 +53,12 @@ SOLVERS: Mapping[str, Family] = {
 }
 """Families of solvers by name."""
 
+SOLVED = frozenset({"LP", "QP", "SOCP", "SDP", "EXP"})
+"""Classes that are solved, by one solver or another."""
+
+OPTIONS_TO_COME = frozenset({"mu_final"})
+"""Options of solvers that are known and do nothing yet: to ask for one is refused, not ignored."""
+
 DERIVATIVES: Mapping[str, tuple[str, ...]] = {
     "implicit": ("linear", "active"),
     "unroll": ("steps", "checkpoint"),
@@ -83,9 +89,17 @@ def solver_fit(choice: Choice | None, problem_class: str) -> Diagnostic | None:
     if problem_class not in family.classes:
         fitting = [name for name, other in SOLVERS.items() if problem_class in other.classes]
         return option_messages.unfit_solver(choice, problem_class, fitting)
-    if not family.available and problem_class in ("LP", "QP"):
+    if not family.available and problem_class in SOLVED:
         return option_messages.solver_to_come(choice)
-    return None
+    coming = [name for name in choice.options if name in OPTIONS_TO_COME]
+    return option_messages.option_to_come(choice, coming[0]) if coming else None
+
+
+def derivative_fit(choice: Choice | None, problem_class: str) -> Diagnostic | None:
+    """Whether the method of differentiation that a file asks for is there already."""
+    if choice is None or problem_class not in SOLVED or (choice.name == "implicit" and "linear" not in choice.options):
+        return None
+    return option_messages.derivative_to_come(choice)
 
 
 def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
