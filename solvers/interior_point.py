@@ -156,11 +156,13 @@ def _in_stages(run: _Run, begin: _State) -> tuple[_State, Polished]:
         return (turn < len(STAGES)) & ~hopeless & ~ended & ~(worst(polished.residuals) <= run.tol)
 
     def once(carry: tuple[_State, Polished, Array]) -> tuple[_State, Polished, Array]:
-        state, _, turn = carry
+        state, before, turn = carry
         state = _iterate(run, state, goals[turn])
         hopeful = (state.outcome != _NO_POINT) & (state.outcome != _NO_BOUND)
         point = run.scaling.unscale(state.best)
-        return state, _refined(run, point, hopeful, 1e-4 * run.tol), turn + 1
+        polished = _refined(run, point, hopeful, 1e-4 * run.tol)
+        better = ~(worst(before.residuals) < worst(polished.residuals))
+        return state, jax.tree.map(partial(jnp.where, better), polished, before), turn + 1
 
     ready = begin.outcome != _RUNNING
     turn = jnp.where(ready, len(STAGES), 0)
