@@ -13,7 +13,8 @@ Applegate et al., "Practical large-scale linear programming using primal-dual hy
 Yang, "Restarted Halpern PDHG for linear programming" (2024); Lu et al., "cuPDLPx" (2025), for the restart rules and the
 controller of the primal weight.
 
-Where the matrices are dense, active-set refinement (polish.py) follows each stage of accuracy, and often ends it early.
+Where the matrices are dense, refinement (polish.py, cone_polish.py) follows each stage of accuracy, and often ends it
+early.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.experimental.sparse import BCOO
 
-from karush.solvers import certificates, verdict
+from karush.solvers import certificates, cone_polish, verdict
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.polish import guess, polish
 from karush.solvers.primal_dual_step import Norms, gradient, lengths, moved, norms, step
@@ -170,8 +171,9 @@ def _advance(run: _Run, state: _State, goal: Array, limit: Array) -> _State:
 
 
 def _is_dense(problem: QuadraticProgram) -> bool:
-    matrices = (problem.quadratic, problem.equality_matrix, problem.inequality_matrix)
-    return not any(isinstance(matrix, BCOO) for matrix in matrices) and problem.cone_rows is None
+    cones = None if problem.cone_rows is None else problem.cone_rows.matrix
+    matrices = (problem.quadratic, problem.equality_matrix, problem.inequality_matrix, cones)
+    return not any(isinstance(matrix, BCOO) for matrix in matrices)
 
 
 def _stages(run: _Run, state: _State, limit: Array) -> _State:
@@ -186,7 +188,8 @@ def _stages(run: _Run, state: _State, limit: Array) -> _State:
         state, goal = carry
         state = _advance(run, state, goal, limit)
         labels = guess(rows, run.scaling.scale(state.best))
-        polished = polish(run.problem, state.best, labels, ~state.ended, 0.01 * run.tol)
+        refine = polish if run.problem.cone_rows is None else cone_polish.polish
+        polished = refine(run.problem, state.best, labels, ~state.ended, 0.01 * run.tol)
         # the iteration goes on from where it was: a polished point that is not optimal may be far from it
         done = worst(polished.residuals) <= run.tol
         best, residuals = jax.tree.map(

@@ -104,7 +104,9 @@ def _hybrid_gradients(problem: QuadraticProgram, settings: Settings, warm: Point
 
 
 def _not_for_hybrid_gradients(facts: Facts) -> str | None:
-    return "primal-dual hybrid gradients are made for linear rows, not for rows in cones" if facts.has_cones else None
+    if facts.has_cones and facts.nonzeros is not None:
+        return "primal-dual hybrid gradients take rows in cones with dense matrices alone"
+    return None
 
 
 def _not_for_active_set(facts: Facts) -> str | None:

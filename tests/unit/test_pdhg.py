@@ -12,6 +12,7 @@ import scipy.sparse
 from jax.experimental.sparse import BCOO
 
 from karush.solvers import certificates
+from karush.solvers.forms.cones import ConeRows, Cones
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.pdhg import solve
 from karush.solvers.primal_dual_step import norms
@@ -119,6 +120,25 @@ def test_the_limit_and_bad_numbers_are_said():
     assert stopped.status == Status.LIMIT and stopped.iterations == 50
     broken = _solve(replace(problem, linear=problem.linear.at[3].set(jnp.nan)))
     assert broken.status == Status.FAILED and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(broken.point))
+
+
+def test_a_cone_program_is_solved_by_projections():
+    """The point of the ball ‖x − c‖ ≤ 1 with the least qᵀx is c − q/‖q‖."""
+    centre, q = np.array([1.0, -2, 0.5]), np.array([2.0, 1, -2])
+    rows = ConeRows(
+        jnp.asarray(np.concatenate([np.zeros((1, 3)), np.eye(3)])),
+        jnp.asarray(np.concatenate([[1.0], -centre])),
+        jnp.zeros(0),
+        (Cones("second_order", 4, 1),),
+    )
+    nothing = jnp.zeros((0, 3))
+    problem = QuadraticProgram(
+        None, jnp.asarray(q), jnp.zeros(()), nothing, jnp.zeros(0), nothing, None, None, None, None, cone_rows=rows
+    )
+    found = _solve(problem)
+    assert found.status == Status.SOLVED
+    np.testing.assert_allclose(found.point.x, centre - q / 3, atol=1e-10)
+    np.testing.assert_allclose(found.point.u, [3, 2, 1, -2], atol=1e-10)
 
 
 def test_the_norms_are_the_largest_singular_values():
