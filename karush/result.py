@@ -12,10 +12,14 @@ import numpy as np
 from karush.display import Shown, flat, solution_html, solution_latex
 from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.result import Status
-from karush.sparse import is_traced
 
 LINES, WIDTH = 12, 76
 VERDICTS = ("primal", "dual", "objective", "status")
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value, sparse matrices included, is known only when the program runs."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
 
 
 def is_concrete(value: Any) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental.sparse import BCOO, BCSR
 
 from karush.data.given import SparseMatrix
+from karush.result import is_traced
 
 
 def as_coordinates(value: SparseMatrix, dtype: Any) -> BCOO:
@@ -22,13 +22,6 @@ def as_coordinates(value: SparseMatrix, dtype: Any) -> BCOO:
 def coordinate_form(value: Any) -> Any:
     """A BCSR of values that are known only when the program runs as a BCOO; any other value as it is."""
     return value.to_bcoo() if isinstance(value, BCSR) and is_traced(value) else value
-
-
-def is_traced(value: Any) -> bool:
-    """Whether a value is known only when the program runs."""
-    if isinstance(value, BCOO | BCSR):
-        return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
-    return isinstance(value, jax.core.Tracer)
 
 
 def is_stored_sparse(value: Any) -> bool:

@@ -96,7 +96,12 @@ def evidence_of(data):
     zero = jax.tree.map(jnp.zeros_like, found.point)
     one = adjoint_evidence(data, found, Point(zero.x.at[0].set(1.0), zero.y, zero.z, zero.w))
     total = adjoint_evidence(data, found, Point(jnp.ones(2), zero.y, zero.z, zero.w))
-    return one, total, value_evidence(data, found), kernel_cotangents(data, found)
+    return (
+        one,
+        total,
+        value_evidence(data, found),
+        jax.tree.map(lambda *k: jnp.stack(k), *kernel_cotangents(data, found)),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,8 @@ def weighted(weights: jax.Array, problem: QuadraticProgram):
 @jax.jit
 def differentiated(problem: QuadraticProgram, weights: jax.Array):
     """((value, solution), gradient in all data)."""
-    real = {name: leaf for name, leaf in vars(problem).items() if leaf.dtype != bool}
+    arrays = {name: leaf for name, leaf in vars(problem).items() if isinstance(leaf, jax.Array)}
+    real = {name: leaf for name, leaf in arrays.items() if leaf.dtype != bool}
     return jax.value_and_grad(lambda data: weighted(weights, replace(problem, **data)), has_aux=True)(real)
 
 

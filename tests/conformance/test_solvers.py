@@ -190,7 +190,8 @@ def choice_of(name: str) -> Choice:
 
 
 def floats(problem: QuadraticProgram) -> dict:
-    return {name: leaf for name, leaf in vars(problem).items() if leaf is not None and leaf.dtype != bool}
+    arrays = {name: leaf for name, leaf in vars(problem).items() if isinstance(leaf, jax.Array | np.ndarray)}
+    return {name: leaf for name, leaf in arrays.items() if leaf.dtype != bool}
 
 
 def tangent_of(problem: QuadraticProgram) -> dict:

@@ -176,7 +176,8 @@ def test_a_warm_start_at_the_solution_asks_nobody(monkeypatch) -> None:
 def values_of(problem: QuadraticProgram) -> dict[str, jax.Array]:
     """The arrays of numbers of a problem: of sparse matrices the stored entries."""
     parts = {name: leaf.data if isinstance(leaf, BCOO) else leaf for name, leaf in vars(problem).items()}
-    return {name: leaf for name, leaf in parts.items() if leaf is not None and leaf.dtype == jnp.float64}
+    arrays = {name: leaf for name, leaf in parts.items() if isinstance(leaf, jax.Array)}
+    return {name: leaf for name, leaf in arrays.items() if leaf.dtype == jnp.float64}
 
 
 def with_values(problem: QuadraticProgram, values: dict[str, jax.Array]) -> QuadraticProgram:
