@@ -64,7 +64,9 @@ def _ask(
     like = _blank(problem)
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
     number = jax.ShapeDtypeStruct((), jnp.int32)
-    call = partial(_on_host, names, _ASKED * settings.tolerance(dtype), settings.max_iterations)
+    # nothing finer than the rounding of the data: rows that meet in one point do not meet in single precision
+    asked = max(_ASKED * settings.tolerance(dtype), 100 * float(jnp.finfo(dtype).eps))
+    call = partial(_on_host, names, asked, settings.max_iterations)
     found: tuple[Array, Array, Point] = jax.pure_callback(
         call, (number, number, shapes), problem, attempt, wanted, vmap_method="sequential"
     )
