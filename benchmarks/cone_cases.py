@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +32,9 @@ class Conic:
 class Case:
     """``model`` is the .opt text, ``wrt`` the param whose gradient is compared, ``value(x, data)`` the objective.
 
-    ``conic(data)`` is the cone program of one lane, ``pulled(dq, db)`` the gradient in ``wrt`` from those in its data.
+    ``conic(data)`` is the cone program of one lane, its first ``unknowns`` variables those of the model, and
+    ``pulled(dq, db)`` the gradient in ``wrt`` from those in its data. ``cvxpy(data)`` gives CVXPY's problem, its
+    parameters by name and its variable; what is no parameter has the value of the lane.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Case:
     value: Callable[[jax.Array, Arrays], jax.Array]
     conic: Callable[[Arrays], Conic]
     pulled: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    cvxpy: Callable[[Arrays], tuple[Any, dict[str, Any], Any]]
+    unknowns: int
 
 
 # ---------------------------------------------------------------- least squares with errors in the matrix
@@ -80,6 +85,16 @@ def _robust_conic(data: Arrays) -> Conic:
     return Conic(np.zeros((n + 2, n + 2)), q, A, b, {"so_cone_dims": [m + 1, n + 1]})
 
 
+def _robust_cvxpy(data: Arrays) -> tuple[Any, dict[str, Any], Any]:
+    import cvxpy
+
+    m, n = data["A"].shape
+    x = cvxpy.Variable(n)
+    given = {"A": cvxpy.Parameter((m, n)), "b": cvxpy.Parameter(m), "rho": cvxpy.Parameter(nonneg=True)}
+    objective = cvxpy.norm(given["A"] @ x - given["b"]) + given["rho"] * cvxpy.norm(x)
+    return cvxpy.Problem(cvxpy.Minimize(objective)), given, x
+
+
 ROBUST_LEAST_SQUARES = Case(
     "robust least squares (2 second-order cones)",
     ROBUST,
@@ -88,6 +103,8 @@ ROBUST_LEAST_SQUARES = Case(
     _robust_value,
     _robust_conic,
     lambda dq, db: -db[:, 1 : POINTS + 1],
+    _robust_cvxpy,
+    FEATURES,
 )
 
 
@@ -136,6 +153,16 @@ def _logistic_conic(data: Arrays) -> Conic:
     return Conic(P, q, A, b, {"num_nonneg_cones": m, "num_exp_cones": 2 * m})
 
 
+def _logistic_cvxpy(data: Arrays) -> tuple[Any, dict[str, Any], Any]:
+    import cvxpy
+
+    m, n = data["X"].shape
+    w = cvxpy.Variable(n)
+    given = {"X": cvxpy.Parameter((m, n)), "prior": cvxpy.Parameter(n)}
+    pull = float(data["lam"]) / 2 * cvxpy.sum_squares(w - given["prior"])
+    return cvxpy.Problem(cvxpy.Minimize(cvxpy.sum(cvxpy.logistic(given["X"] @ w)) + pull)), given, w
+
+
 LOGISTIC_REGRESSION = Case(
     "logistic regression, 50 features (200 exponential cones)",
     LOGISTIC,
@@ -144,6 +171,8 @@ LOGISTIC_REGRESSION = Case(
     _logistic_value,
     _logistic_conic,
     lambda dq, db: -PULL * dq[:, :WIDTH],
+    _logistic_cvxpy,
+    WIDTH,
 )
 
 CASES = {"robust": ROBUST_LEAST_SQUARES, "logistic": LOGISTIC_REGRESSION}

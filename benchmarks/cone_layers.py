@@ -9,10 +9,6 @@ data; its part in one param is compared with an exact solution by Newton's metho
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -21,35 +17,19 @@ import numpy as np
 
 import karush
 from benchmarks.cone_cases import CASES, Case, Conic, exact
+from benchmarks.layers import Pair, jax_layer, machine, measured, table
 
-Run = Callable[[], tuple[np.ndarray, np.ndarray]]
 
-
-def karush_layer(case: Case, data: dict) -> tuple[Run, Run]:
+def karush_layer(case: Case, data: dict) -> Pair:
     """The .opt file of the case, as a user embeds it."""
     model = karush.loads(case.model)
     unknown = next(iter(model.model.vars))
     names = tuple(data)
-    values = tuple(jnp.asarray(data[name]) for name in names)
 
     def solve(*arrays: jax.Array) -> jax.Array:
         return getattr(model(**dict(zip(names, arrays, strict=True))), unknown)
 
-    def total(*arrays: jax.Array) -> tuple[jax.Array, jax.Array]:
-        x = jax.vmap(solve)(*arrays)
-        return jnp.sum(x), x
-
-    forward = jax.jit(jax.vmap(solve))
-    both = jax.jit(jax.value_and_grad(total, argnums=tuple(range(len(names))), has_aux=True))
-
-    def run_forward() -> tuple[np.ndarray, np.ndarray]:
-        return np.asarray(jax.block_until_ready(forward(*values))), np.zeros(0)
-
-    def run_both() -> tuple[np.ndarray, np.ndarray]:
-        (_, x), gradients = jax.block_until_ready(both(*values))
-        return np.asarray(x), np.asarray(gradients[names.index(case.wrt)])
-
-    return run_forward, run_both
+    return jax_layer(solve, tuple(data.values()), names.index(case.wrt))
 
 
 def _lanes(case: Case, data: dict) -> list[Conic]:
@@ -57,7 +37,7 @@ def _lanes(case: Case, data: dict) -> list[Conic]:
     return [case.conic({name: value[i] for name, value in data.items()}) for i in range(batch)]
 
 
-def moreau_compiled(case: Case, data: dict) -> tuple[Run, Run]:
+def moreau_compiled(case: Case, data: dict) -> Pair:
     """moreau's compiled batch interface, which has its interior point for cones."""
     import moreau
 
@@ -81,13 +61,12 @@ def moreau_compiled(case: Case, data: dict) -> tuple[Run, Run]:
     P = np.stack([lane.P[pattern_P] for lane in lanes])
     A = np.stack([lane.A[pattern_A] for lane in lanes])
     q, b = np.stack([lane.q for lane in lanes]), np.stack([lane.b for lane in lanes])
-    width = data[case.wrt].shape[1] if case.wrt == "prior" else data["A"].shape[2]
     ones = np.zeros_like(q)
-    ones[:, :width] = 1
+    ones[:, : case.unknowns] = 1
 
     def forward() -> tuple[np.ndarray, np.ndarray]:
         solver.setup(P, A)
-        return np.asarray(solver.solve(q, b).x)[:, :width], np.zeros(0)
+        return np.asarray(solver.solve(q, b).x)[:, : case.unknowns], np.zeros(0)
 
     def both() -> tuple[np.ndarray, np.ndarray]:
         x, _ = forward()
@@ -97,79 +76,33 @@ def moreau_compiled(case: Case, data: dict) -> tuple[Run, Run]:
     return forward, both
 
 
-def cvxpylayers_layer(case: Case, data: dict) -> tuple[Run, Run]:
+def cvxpylayers_layer(case: Case, data: dict) -> Pair:
     """cvxpylayers' JAX interface at its defaults."""
-    import cvxpy
     from cvxpylayers.jax import CvxpyLayer
 
-    if case.wrt == "b":
-        _, m, n = data["A"].shape
-        x, A, b, rho = cvxpy.Variable(n), cvxpy.Parameter((m, n)), cvxpy.Parameter(m), cvxpy.Parameter(nonneg=True)
-        problem = cvxpy.Problem(cvxpy.Minimize(cvxpy.norm(A @ x - b) + rho * cvxpy.norm(x)))
-        parameters = [A, b, rho]
-    else:
-        _, m, n = data["X"].shape
-        x, X, prior, lam = cvxpy.Variable(n), cvxpy.Parameter((m, n)), cvxpy.Parameter(n), float(data["lam"][0])
-        loss = cvxpy.sum(cvxpy.logistic(X @ x)) + lam / 2 * cvxpy.sum_squares(x - prior)
-        problem = cvxpy.Problem(cvxpy.Minimize(loss))
-        parameters = [X, prior]
-    layer = CvxpyLayer(problem, parameters=parameters, variables=[x])
-    values = [jnp.asarray(value) for value in list(data.values())[: len(parameters)]]
-    wrt = list(data).index(case.wrt)
+    problem, parameters, x = case.cvxpy({name: value[0] for name, value in data.items()})
+    layer = CvxpyLayer(problem, parameters=list(parameters.values()), variables=[x])
+    values = [jnp.asarray(data[name]) for name in parameters]
 
     def forward() -> tuple[np.ndarray, np.ndarray]:
         return np.asarray(layer(*values)[0]), np.zeros(0)
 
     def both() -> tuple[np.ndarray, np.ndarray]:
         x, pull = jax.vjp(lambda *arrays: layer(*arrays)[0], *values)
-        return np.asarray(x), np.asarray(pull(jnp.ones_like(x))[wrt])
+        return np.asarray(x), np.asarray(pull(jnp.ones_like(x))[list(parameters).index(case.wrt)])
 
     return forward, both
 
 
+HEAD = "layer"
 PEERS = {"karush": karush_layer, "moreau (compiled)": moreau_compiled, "cvxpylayers": cvxpylayers_layer}
-
-
-def relative_error(got: np.ndarray, want: np.ndarray) -> float:
-    """Largest |got − want| over all lanes, relative to the largest |want|."""
-    error = float(np.max(np.abs(got - want)) / np.max(np.abs(want)))
-    return error if np.isfinite(error) else float("inf")
 
 
 def measure(case: Case, batch: int, rounds: int, names: list[str]) -> list[dict]:
     """One row a system."""
     data = dict(case.draw(batch))
     runs = {name: PEERS[name](case, data) for name in names}
-    results = {name: (both(), forward())[0] for name, (forward, both) in runs.items()}
-    seconds: dict[str, list[list[float]]] = {name: [[], []] for name in names}
-    for _ in range(rounds):
-        for name, pair in runs.items():
-            for kind, call in enumerate(pair):
-                begin = time.perf_counter()
-                call()
-                seconds[name][kind].append(time.perf_counter() - begin)
-    x_exact, gradient_exact = exact(case, data, results[names[0]][0])
-    rows = []
-    for name in names:
-        forward, both = (1000 * float(np.median(times)) for times in seconds[name])
-        x, gradient = results[name]
-        errors = {"x": relative_error(x, x_exact), "gradient": relative_error(gradient, gradient_exact)}
-        rows.append({"case": f"{batch} × {case.name}", "system": name, "forward": forward, "both": both, **errors})
-    return [{**row, "ratio": row["both"] / rows[0]["both"]} for row in rows]
-
-
-def table(rows: list[dict]) -> str:
-    """The rows as a Markdown table."""
-    lines = [
-        "| layer | system | forward ms | forward + backward ms | ratio to karush | error of x | of gradient |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r['case']} | {r['system']} | {r['forward']:.2f} | {r['both']:.2f} | {r['ratio']:.2f} | {r['x']:.0e} "
-        f"| {r['gradient']:.0e} |"
-        for r in rows
-    ]
-    return "\n".join(lines)
+    return measured(runs, rounds, f"{batch} × {case.name}", lambda x: exact(case, data, x))
 
 
 def main() -> None:
@@ -185,15 +118,13 @@ def main() -> None:
     rows: list[dict] = []
     for name in options.cases.split(","):
         rows += measure(CASES[name], options.batch, options.rounds, options.peers.split(","))
-        print(table(rows), flush=True)
+        print(table(rows, HEAD), flush=True)
     if options.write:
-        cores = len(os.sched_getaffinity(0))
-        machine = f"{cores} core{'s' * (cores > 1)} of a {platform.machine()} CPU"
         options.write.write_text(
             "# Layers with cones\n\n"
             f"Made by `python -m benchmarks.cone_layers --rounds {options.rounds} --batch {options.batch} "
-            f"--write {options.write}` on {machine}, jax {jax.__version__}, double precision. Ratios mean something, "
-            f"single times do not.\n\n{table(rows)}\n"
+            f"--write {options.write}` on {machine()}. Ratios mean something, "
+            f"single times do not.\n\n{table(rows, 'layer')}\n"
         )
 
 

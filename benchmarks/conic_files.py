@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-KINDS = {"soc": "second_order", "exp": "exponential", "pow": "power", "psd": "semidefinite"}
+from karush.solvers.forms.cones import ConeKind
+
+KINDS: dict[str, ConeKind] = {"soc": "second_order", "exp": "exponential", "pow": "power", "psd": "semidefinite"}
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 

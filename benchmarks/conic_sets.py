@@ -62,7 +62,7 @@ def program(data: ConeProgram) -> QuadraticProgram:
     A, n = data.A.toarray(), data.c.size
     zero, nonneg, curved = _order(data)
     groups = {key: members for key, members in _groups(data).items() if key[0] in KINDS}
-    cones = tuple(Cones(KINDS[kind], size, len(members)) for (kind, size), members in groups.items())  # type: ignore[arg-type]
+    cones = tuple(Cones(KINDS[kind], size, len(members)) for (kind, size), members in groups.items())
     exponents = [exponent for (kind, _), members in groups.items() if kind == "pow" for _, exponent in members]
     rows = ConeRows(jnp.asarray(-A[curved]), jnp.asarray(data.b[curved]), jnp.asarray(exponents, float), cones)
     sides = jnp.asarray(-data.b[nonneg]), None, None, None

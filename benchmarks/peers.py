@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import karush
+from benchmarks.layers import Pair, jax_layer
 from benchmarks.reference import Draws
-
-Run = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 MODEL = """
 dim n, m
@@ -23,38 +22,21 @@ subject to
 """
 
 
-def _layer(solve: Callable[..., jax.Array], draws: Draws) -> tuple[Run, Run]:
-    """Forward and forward + backward of a JAX layer over a batch; the gradient is taken in all data."""
-    data = tuple(map(jnp.asarray, (draws.P, draws.q, draws.G, draws.h)))
-    forward = jax.jit(jax.vmap(solve))
-
-    def total(*values: jax.Array) -> tuple[jax.Array, jax.Array]:
-        x = jax.vmap(solve)(*values)
-        return jnp.sum(x), x
-
-    both = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2, 3), has_aux=True))
-
-    def run_forward() -> tuple[np.ndarray, np.ndarray]:
-        x = jax.block_until_ready(forward(*data))
-        return np.asarray(x), np.zeros(0)
-
-    def run_both() -> tuple[np.ndarray, np.ndarray]:
-        (_, x), gradients = jax.block_until_ready(both(*data))
-        return np.asarray(x), np.asarray(gradients[1])
-
-    return run_forward, run_both
+def _layer(solve: Callable[..., jax.Array], draws: Draws) -> Pair:
+    """A JAX layer over the draws; of the gradient in all data that in q."""
+    return jax_layer(solve, (draws.P, draws.q, draws.G, draws.h), 1)
 
 
-def karush_layer(draws: Draws) -> tuple[Run, Run]:
+def karush_layer(draws: Draws) -> Pair:
     """The .opt file above, as a user embeds it."""
     model = karush.loads(MODEL)
     return _layer(lambda P, q, G, h: model(P=P, q=q, G=G, h=h).x, draws)
 
 
-def qpax_layer(kappa: float) -> Callable[[Draws], tuple[Run, Run]]:
+def qpax_layer(kappa: float) -> Callable[[Draws], Pair]:
     """qpax with its relaxation parameter: 1e-3 is its default, 1e-6 its most exact."""
 
-    def build(draws: Draws) -> tuple[Run, Run]:
+    def build(draws: Draws) -> Pair:
         import qpax
 
         n = draws.q.shape[1]
@@ -80,7 +62,7 @@ def _rows(draws: Draws) -> dict:
     }
 
 
-def moreau_jax(draws: Draws) -> tuple[Run, Run]:
+def moreau_jax(draws: Draws) -> Pair:
     """moreau's JAX interface, default settings."""
     import moreau.jax
 
@@ -88,7 +70,7 @@ def moreau_jax(draws: Draws) -> tuple[Run, Run]:
     return _layer(lambda P, q, G, h: solver.solve(P.reshape(-1), G.reshape(-1), q, h).x, draws)
 
 
-def moreau_compiled(draws: Draws) -> tuple[Run, Run]:
+def moreau_compiled(draws: Draws) -> Pair:
     """moreau's compiled batch interface with its active-set solver: its best on these problems."""
     import moreau
 
@@ -109,7 +91,7 @@ def moreau_compiled(draws: Draws) -> tuple[Run, Run]:
     return forward, both
 
 
-PEERS: dict[str, Callable[[Draws], tuple[Run, Run]]] = {
+PEERS: dict[str, Callable[[Draws], Pair]] = {
     "karush": karush_layer,
     "moreau (JAX)": moreau_jax,
     "moreau (compiled)": moreau_compiled,

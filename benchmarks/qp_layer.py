@@ -9,17 +9,16 @@ The gradient is that of Σ x in all data; its part in q is compared with an exac
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import time
 from pathlib import Path
 
 import jax
 import numpy as np
 
+from benchmarks.layers import machine, measured, table
 from benchmarks.peers import PEERS
 from benchmarks.reference import Draws, exact, generator_2019
 
+HEAD = "n × m × batch"
 SIZES = "8x8x1024,20x20x128,32x32x32,128x128x128,256x256x16,10x50x256,32x160x32,128x256x32"
 
 
@@ -30,55 +29,11 @@ def reference(draws: Draws, guess: np.ndarray, most: int = 64) -> tuple[np.ndarr
     return np.stack([x for x, _ in found]), np.stack([g for _, g in found])
 
 
-def relative_error(got: np.ndarray, want: np.ndarray) -> float:
-    """Largest |got - want| over all lanes, relative to the largest |want| of all (a lane's own may be zero)."""
-    error = np.max(np.abs(got[: len(want)] - want)) / max(float(np.max(np.abs(want))), 1e-3)
-    return float(error) if np.isfinite(error) else float("inf")
-
-
 def measure(n: int, m: int, batch: int, rounds: int, names: list[str]) -> list[dict]:
     """One row a system: median times of forward and of forward + backward, errors against the reference."""
     draws = generator_2019(n, m, batch)
     runs = {name: PEERS[name](draws) for name in names}
-    seconds: dict[str, list[list[float]]] = {name: [[], []] for name in names}
-    results = {name: (both(), forward())[0] for name, (forward, both) in runs.items()}
-    for _ in range(rounds):
-        for name, pair in runs.items():
-            for kind, call in enumerate(pair):
-                begin = time.perf_counter()
-                call()
-                seconds[name][kind].append(time.perf_counter() - begin)
-    x_exact, gradient_exact = reference(draws, results[names[0]][0])
-    rows = []
-    for name in names:
-        forward, both = (1000 * float(np.median(times)) for times in seconds[name])
-        x, gradient = results[name]
-        rows.append(
-            {
-                "size": f"{n} × {m} × {batch}",
-                "system": name,
-                "forward": forward,
-                "both": both,
-                "x": relative_error(x, x_exact),
-                "gradient": relative_error(gradient, gradient_exact),
-            }
-        )
-    first = rows[0]["both"]
-    return [{**row, "ratio": row["both"] / first} for row in rows]
-
-
-def table(rows: list[dict]) -> str:
-    """The rows as a Markdown table."""
-    lines = [
-        "| n × m × batch | system | forward ms | forward + backward ms | ratio to karush | error of x | of gradient |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r['size']} | {r['system']} | {r['forward']:.2f} | {r['both']:.2f} | {r['ratio']:.2f} | {r['x']:.0e} "
-        f"| {r['gradient']:.0e} |"
-        for r in rows
-    ]
-    return "\n".join(lines)
+    return measured(runs, rounds, f"{n} × {m} × {batch}", lambda x: reference(draws, x))
 
 
 def main() -> None:
@@ -97,14 +52,12 @@ def main() -> None:
         # qpax needs minutes on the large ones; it is measured where it ends in a reasonable time
         here = [name for name in names if not (name.startswith("qpax") and n * batch > 10_000)]
         rows += measure(n, m, batch, options.rounds, here)
-        print(table(rows[-len(here) :]), flush=True)
+        print(table(rows[-len(here) :], HEAD), flush=True)
     if options.write:
-        cores = len(os.sched_getaffinity(0))
-        machine = f"{cores} core{'s' * (cores > 1)} of a {platform.machine()} CPU"
         options.write.write_text(
             "# Dense QP layer\n\n"
-            f"Made by `python -m benchmarks.qp_layer --rounds {options.rounds} --write {options.write}` on {machine}, "
-            f"jax {jax.__version__}, double precision. Ratios mean something, single times do not.\n\n{table(rows)}\n"
+            f"Made by `python -m benchmarks.qp_layer --rounds {options.rounds} --write {options.write}` on "
+            f"{machine()}. Ratios mean something, single times do not.\n\n{table(rows, HEAD)}\n"
         )
 
 

@@ -13,19 +13,19 @@ from karush.solvers.cones.exponential import EXPONENTIAL
 from karush.solvers.cones.nonsymmetric import DEGREE, Barrier, is_near, scale_nonsymmetric
 from karush.solvers.cones.power import POWER
 from karush.solvers.cones.protocol import ConeScaling
-from karush.solvers.forms.cones import ConeRows, Cones
+from karush.solvers.forms.cones import ConeKind, ConeRows, Cones
 
 COUNT, DELTA = 5, 1e-3
 ORDER = 4
-BARRIERS = {"exponential": EXPONENTIAL, "power": POWER}
-KINDS = ("second_order", "semidefinite", *BARRIERS)
+BARRIERS: dict[ConeKind, Barrier] = {"exponential": EXPONENTIAL, "power": POWER}
+KINDS: tuple[ConeKind, ...] = ("second_order", "semidefinite", *BARRIERS)
 
 
 def exponents() -> Array:
     return jnp.asarray(np.random.default_rng(2).uniform(0.1, 0.9, COUNT))
 
 
-def inside(kind: str, rng: np.random.Generator, depth: float = 0.2) -> Array:
+def inside(kind: ConeKind, rng: np.random.Generator, depth: float = 0.2) -> Array:
     """Points inside the cone, (count, d)."""
     if kind == "second_order":
         x = rng.normal(size=(COUNT, 3))
@@ -40,7 +40,7 @@ def inside(kind: str, rng: np.random.Generator, depth: float = 0.2) -> Array:
     return jnp.asarray(np.column_stack([x, y, (1 - depth) * x**alpha * y ** (1 - alpha)]))
 
 
-def shadow(kind: str, s: Array) -> Array:
+def shadow(kind: ConeKind, s: Array) -> Array:
     """−∇f(s)."""
     if kind == "second_order":
         return s * jnp.array([1.0, -1, -1, -1]) / (s[:, :1] ** 2 - jnp.sum(s[:, 1:] ** 2, axis=1, keepdims=True))
@@ -49,14 +49,14 @@ def shadow(kind: str, s: Array) -> Array:
     return jax.vmap(BARRIERS[kind].shadow)(s, exponents())
 
 
-def dual_shadow(kind: str, u: Array) -> Array:
+def dual_shadow(kind: ConeKind, u: Array) -> Array:
     """−∇f*(u); symmetric cones are their own duals."""
     if kind not in BARRIERS:
         return shadow(kind, u)
     return -jax.vmap(jax.grad(BARRIERS[kind].dual))(u, exponents())
 
 
-def pair(kind: str, depth: float = 0.2) -> tuple[Array, Array]:
+def pair(kind: ConeKind, depth: float = 0.2) -> tuple[Array, Array]:
     """s inside K and u inside K*, not on the central path."""
     rng = np.random.default_rng(1)
     s = inside(kind, rng, depth)
@@ -64,7 +64,7 @@ def pair(kind: str, depth: float = 0.2) -> tuple[Array, Array]:
     return s, 0.7 * u + 0.3 * shadow(kind, s)
 
 
-def scaling(kind: str, s: Array, u: Array) -> ConeScaling:
+def scaling(kind: ConeKind, s: Array, u: Array) -> ConeScaling:
     delta = jnp.asarray(DELTA)
     if kind == "second_order":
         return second_order.scale_second_order(s, u, delta)
@@ -78,7 +78,7 @@ def blocks(s: Array) -> Array:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_scaling_takes_the_multiplier_to_the_slack(kind: str) -> None:
+def test_the_scaling_takes_the_multiplier_to_the_slack(kind: ConeKind) -> None:
     s, u = pair(kind)
     scale = scaling(kind, s, u)
     np.testing.assert_allclose(scale.multiply(u[:, :, None])[:, :, 0], s, atol=1e-12)
@@ -88,7 +88,7 @@ def test_the_scaling_takes_the_multiplier_to_the_slack(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_regularised_inverse_and_its_half(kind: str) -> None:
+def test_the_regularised_inverse_and_its_half(kind: ConeKind) -> None:
     s, u = pair(kind)
     scale, identity = scaling(kind, s, u), blocks(s)
     V = scale.multiply(identity)
@@ -99,7 +99,7 @@ def test_the_regularised_inverse_and_its_half(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_a_predictor_the_loss_is_the_slack_less_centring(kind: str) -> None:
+def test_without_a_predictor_the_loss_is_the_slack_less_centring(kind: ConeKind) -> None:
     s, u = pair(kind)
     zero = jnp.zeros_like(s)
     scale = scaling(kind, s, u)
@@ -108,13 +108,13 @@ def test_without_a_predictor_the_loss_is_the_slack_less_centring(kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["second_order", "semidefinite"])
-def test_the_longest_step_ends_on_the_boundary(kind: str) -> None:
+def test_the_longest_step_ends_on_the_boundary(kind: ConeKind) -> None:
     s, u = pair(kind)
     inwards = jnp.zeros_like(s)
     scale = scaling(kind, s, u)
     outwards = -3 * s[::-1]
     step = scale.longest(outwards, inwards)
-    rows = ConeRows(jnp.zeros((s.size, 1)), s.reshape(-1), jnp.zeros(0), (Cones(kind, s.shape[1], COUNT),))  # type: ignore[arg-type]
+    rows = ConeRows(jnp.zeros((s.size, 1)), s.reshape(-1), jnp.zeros(0), (Cones(kind, s.shape[1], COUNT),))
     depth = product._depth(rows.cones[0], s + step * outwards)
     assert abs(float(depth.min())) < 1e-10
     assert float(scale.longest(inwards, s)) == 1
@@ -122,7 +122,7 @@ def test_the_longest_step_ends_on_the_boundary(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", BARRIERS)
 @pytest.mark.parametrize("depth", [1e-5, 0.2, 0.9])
-def test_the_barriers_are_conjugate(kind: str, depth: float) -> None:
+def test_the_barriers_are_conjugate(kind: ConeKind, depth: float) -> None:
     barrier, s = BARRIERS[kind], inside(kind, np.random.default_rng(3), depth)
     u = jax.vmap(barrier.shadow)(s, exponents())
     assert bool(jnp.all(jax.vmap(barrier.inside)(s, exponents())))
@@ -133,7 +133,7 @@ def test_the_barriers_are_conjugate(kind: str, depth: float) -> None:
 
 
 @pytest.mark.parametrize("kind", BARRIERS)
-def test_the_scaling_fits_both_shadows(kind: str) -> None:
+def test_the_scaling_fits_both_shadows(kind: ConeKind) -> None:
     s, u = pair(kind)
     scale = scaling(kind, s, u)
     both = scale.multiply(shadow(kind, s)[:, :, None])[:, :, 0], dual_shadow(kind, u)
@@ -141,7 +141,7 @@ def test_the_scaling_fits_both_shadows(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", BARRIERS)
-def test_on_the_central_path_the_scaling_is_the_hessian(kind: str) -> None:
+def test_on_the_central_path_the_scaling_is_the_hessian(kind: ConeKind) -> None:
     barrier: Barrier = BARRIERS[kind]
     s = inside(kind, np.random.default_rng(3))
     u = 0.01 * shadow(kind, s)
@@ -153,8 +153,12 @@ def test_on_the_central_path_the_scaling_is_the_hessian(kind: str) -> None:
 
 
 def test_the_centre_is_its_own_shadow() -> None:
-    cones = tuple(Cones(kind, d, 2) for kind, d in (("second_order", 3), ("semidefinite", 6), ("exponential", 3)))  # type: ignore[arg-type]
-    cones = (*cones, Cones("power", 3, 2))
+    cones = (
+        Cones("second_order", 3, 2),
+        Cones("semidefinite", 6, 2),
+        Cones("exponential", 3, 2),
+        Cones("power", 3, 2),
+    )
     r = sum(group.rows for group in cones)
     rows = ConeRows(jnp.zeros((r, 1)), jnp.zeros(r), jnp.array([0.3, 0.8]), cones)
     e = product.centre(rows)
