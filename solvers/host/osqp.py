@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import osqp
+from osqp.interface import OSQPException
 from scipy import sparse
 
-from karush.solvers.host.program import Answer, HostProgram, two_sided
+from karush.solvers.host.program import Answer, HostProgram, Refused, two_sided
 from karush.solvers.result import Status
 
 # A method of first order: what it reaches in reasonable time; the refinement on the active rows does the rest.
@@ -24,7 +25,10 @@ _CLAIMS = {
 
 
 def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
-    """OSQP's answer on the rows [A; G; I]: its multipliers have the other sign."""
+    """OSQP's answer on the rows [A; G; I]: its multipliers have the other sign.
+
+    Raises Refused for a P that is not positive semidefinite.
+    """
     n, p, m = program.q.shape[0], program.A.shape[0], program.G.shape[0]
     rows, lower, upper = two_sided(program)
     rows = sparse.vstack([rows, sparse.identity(n)], format="csc")
@@ -32,19 +36,22 @@ def solve(program: HostProgram, tolerance: float, max_iterations: int | None) ->
     P = sparse.csc_matrix((n, n)) if program.P is None else sparse.triu(program.P, format="csc")
     engine = osqp.OSQP()
     tolerance = max(tolerance, _COARSE)
-    engine.setup(
-        P,
-        program.q,
-        rows,
-        lower,
-        upper,
-        verbose=False,
-        eps_abs=tolerance,
-        eps_rel=tolerance,
-        eps_prim_inf=tolerance,
-        eps_dual_inf=tolerance,
-        max_iter=_ITERATIONS if max_iterations is None else max_iterations,
-    )
+    try:
+        engine.setup(
+            P,
+            program.q,
+            rows,
+            lower,
+            upper,
+            verbose=False,
+            eps_abs=tolerance,
+            eps_rel=tolerance,
+            eps_prim_inf=tolerance,
+            eps_dual_inf=tolerance,
+            max_iter=_ITERATIONS if max_iterations is None else max_iterations,
+        )
+    except OSQPException as error:
+        raise Refused(str(error)) from error
     found = engine.solve(raise_error=False)
     claim = _CLAIMS.get(str(found.info.status), Status.LIMIT)
     x, v = np.asarray(found.x, np.float64), -np.asarray(found.y, np.float64)

@@ -23,6 +23,10 @@ Vector = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
 
+class Refused(ValueError):
+    """A solver does not take the data of a program: a P that is not positive semidefinite, for instance."""
+
+
 @dataclass(frozen=True)
 class HostProgram:
     """``P`` (n, n) or None, ``A`` (p, n), ``G`` (m, n), ``F`` (r, n) in CSC; sides may be infinite; ``cones`` of F."""
