@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.host.program import Answer, Refused, Vector, host_program
+from karush.solvers.host.program import Answer, RefusedDataError, Vector, host_program
 from karush.solvers.host.registry import HOST_SOLVERS
 from karush.solvers.host.sharpen import sharpened
 from karush.solvers.residuals import has_bounds
@@ -43,7 +43,7 @@ def answer(
         program = host_program(problem)
         try:
             found = sharpened(program, solver.answer(program, tolerance, max_iterations))
-        except Refused:  # the data of one lane must not end the batch
+        except RefusedDataError:  # the data of one lane must not end the batch
             found = _nothing(problem)
     dtype = problem.linear.dtype
     parts: list[Any] = [_finite(part).astype(dtype) for part in (found.x, found.y, found.z, found.w, found.u)]

@@ -7,7 +7,7 @@ import osqp
 from osqp.interface import OSQPException
 from scipy import sparse
 
-from karush.solvers.host.program import Answer, HostProgram, Refused, two_sided
+from karush.solvers.host.program import Answer, HostProgram, RefusedDataError, two_sided
 from karush.solvers.result import Status
 
 # A method of first order: what it reaches in reasonable time; the refinement on the active rows does the rest.
@@ -27,7 +27,7 @@ _CLAIMS = {
 def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
     """OSQP's answer on the rows [A; G; I]: its multipliers have the other sign.
 
-    Raises Refused for a P that is not positive semidefinite.
+    Raises RefusedDataError for a P that is not positive semidefinite.
     """
     n, p, m = program.q.shape[0], program.A.shape[0], program.G.shape[0]
     rows, lower, upper = two_sided(program)
@@ -51,7 +51,7 @@ def solve(program: HostProgram, tolerance: float, max_iterations: int | None) ->
             max_iter=_ITERATIONS if max_iterations is None else max_iterations,
         )
     except OSQPException as error:
-        raise Refused(str(error)) from error
+        raise RefusedDataError(str(error)) from error
     found = engine.solve(raise_error=False)
     claim = _CLAIMS.get(str(found.info.status), Status.LIMIT)
     x, v = np.asarray(found.x, np.float64), -np.asarray(found.y, np.float64)

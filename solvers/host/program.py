@@ -23,7 +23,7 @@ Vector = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
 
-class Refused(ValueError):
+class RefusedDataError(ValueError):
     """A solver does not take the data of a program: a P that is not positive semidefinite, for instance."""
 
 

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from karush.solvers.forms.cones import Cones
 from karush.solvers.host.conic import conic
-from karush.solvers.host.program import Answer, HostProgram, Refused, Vector
+from karush.solvers.host.program import Answer, HostProgram, RefusedDataError, Vector
 from karush.solvers.result import Status
 
 # A method of first order: what it reaches in reasonable time; the refinement on the active rows does the rest.
@@ -67,7 +67,7 @@ def _cones(program: HostProgram, zero: int, nonnegative: int) -> dict[str, objec
 
 
 def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
-    """SCS's answer. Raises Refused where it cannot set itself up, as for a P that is not positive semidefinite."""
+    """SCS's answer. Raises RefusedDataError where it cannot set itself up, as for a P that is not positive semidefinite."""
     form = conic(program)
     order = _arrangement(program.cones, form.zero + form.nonnegative)
     n = program.q.shape[0]
@@ -85,7 +85,7 @@ def solve(program: HostProgram, tolerance: float, max_iterations: int | None) ->
             max_iters=_ITERATIONS if max_iterations is None else max_iterations,
         )
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise RefusedDataError(str(error)) from error
     found = engine.solve()
     claim = _CLAIMS.get(int(found["info"]["status_val"]), Status.LIMIT)
     v: Vector = np.zeros(order.size)
