@@ -67,7 +67,7 @@ def _cones(program: HostProgram, zero: int, nonnegative: int) -> dict[str, objec
 
 
 def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
-    """SCS's answer. Raises RefusedDataError where it cannot set itself up, as for a P that is not positive semidefinite."""
+    """SCS's answer. Raises RefusedDataError where it cannot set itself up: a P that is not positive semidefinite."""
     form = conic(program)
     order = _arrangement(program.cones, form.zero + form.nonnegative)
     n = program.q.shape[0]
