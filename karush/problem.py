@@ -24,6 +24,7 @@ from karush.compiler.lowering.lower import lower
 from karush.compiler.lowering.outcome import Outcome
 from karush.compiler.lowering.settings import settings_of
 from karush.compiler.lowering.sparse_values import LARGEST_DENSE, TooLargeToBeDenseError
+from karush.compiler.messages.option_messages import refused_solver
 from karush.compiler.model import Kind, Model
 from karush.compiler.show.kkt import show_kkt
 from karush.compiler.show.latex import show_latex
@@ -41,6 +42,7 @@ from karush.errors import ModelError
 from karush.outputs import outputs
 from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
+from karush.solvers.quadratic_driver import AUTO, NAMES, refusal
 from karush.sparse import as_coordinates, coordinate_form, is_stored_sparse, stored_entries
 
 SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir, "latex": show_latex}
@@ -158,6 +160,7 @@ class Problem:
                 value if is_traced(value) else original if own else as_array(self.model, compiled, name, value)
             )
         check_density(compiled, stored)
+        check_solver(compiled)
         return Prepared(compiled, arrays, binding)
 
     def compile_for(self, dims: Mapping[str, Any], stored: Mapping[str, int] | None = None) -> Compiled:
@@ -196,6 +199,8 @@ class Problem:
             known = ", ".join((*Settings.__dataclass_fields__, "dtype"))
             unknown = next(name for name in options if name not in Settings.__dataclass_fields__)
             raise TypeError(f"there is no option {unknown!r}; the options are {known}") from None
+        if settings.solver not in NAMES:
+            raise ValueError(f"there is no solver {settings.solver!r}; the names are {', '.join(NAMES)}")
         return Problem(self.analysis, settings, dtype)
 
     def show(self, what: str = "math") -> str:
@@ -226,6 +231,21 @@ def check_density(compiled: Compiled, stored: Mapping[str, int]) -> None:
             jax.eval_shape(compiled.function, shapes)
     except TooLargeToBeDenseError as error:
         raise ModelError([too_large(error.expr.span, error.shape)]) from None
+
+
+def check_solver(compiled: Compiled) -> None:
+    """E0606 where the solver that is asked for, by the file or an option, does not take the problem."""
+    for step in compiled.steps:
+        if isinstance(step.inner, Compiled):
+            check_solver(step.inner)
+    name, model = compiled.settings.solver, compiled.model
+    if compiled.form is None or name == AUTO:
+        return
+    reason = refusal(name, compiled.problem)
+    if reason is not None:
+        asked = model.using if model.using is not None and model.using.name == name else model.objective
+        assert asked is not None
+        raise ModelError([refused_solver(asked.span, name, reason)])
 
 
 def as_array(model: Model, compiled: Compiled, name: str, value: Any) -> jax.Array | BCOO:

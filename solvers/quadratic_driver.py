@@ -140,7 +140,8 @@ def _on_host(host: HostSolver) -> Solver:
 
 
 SOLVERS = (ACTIVE_SET, INTERIOR_POINT, HYBRID_GRADIENTS, *map(_on_host, HOST_SOLVERS))
-NAMES = ("auto", *(solver.name for solver in SOLVERS))
+AUTO = "auto"
+NAMES = (AUTO, *(solver.name for solver in SOLVERS))
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class Choice:
 
 def refusal(name: str, facts: Facts) -> str | None:
     """Why the solver of this name does not take such a problem, or that there is none; None if it does."""
-    if name == "auto":
+    if name == AUTO:
         return None
     found = [solver for solver in SOLVERS if solver.name == name]
     if not found:
@@ -178,13 +179,13 @@ def _is_small(facts: Facts) -> bool:
     return facts.variables <= SMALL_VARIABLES and rows <= SMALL_ROWS
 
 
-def choose(facts: Facts, name: str = "auto") -> Choice:
+def choose(facts: Facts, name: str = AUTO) -> Choice:
     """The solver for a problem of such facts. Raises ValueError where the named one refuses it (see `refusal`)."""
     refused = refusal(name, facts)
     if refused is not None:
         raise ValueError(refused)
     known = facts.strongly_convex is True
-    if name != "auto":
+    if name != AUTO:
         return Choice(name, "asked for", strongly_convex=known)
     names, reason = host_choice(facts)
     if names:

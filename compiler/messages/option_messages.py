@@ -1,4 +1,4 @@
-"""The wording of findings about ``using`` and ``derivative`` (E0605 to E0607, W0612, E0702)."""
+"""The wording of findings about ``using``, ``--solver`` and ``derivative`` (E0605 to E0607, W0612, E0702)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from karush.compiler.model import Choice
 from karush.compiler.wording import error, nearest, warning
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic, Label
+from karush.dsl.source import Span
 
 
 def unknown_solver(node: ast.Using, known: Iterable[str]) -> Diagnostic:
@@ -25,6 +26,26 @@ def unfit_solver(choice: Choice, problem_class: str, fitting: Iterable[str]) -> 
     note = f"solvers for {problem_class}: {listed(fitting)}"
     message = f"`{choice.name}` takes no problems of class {problem_class}"
     return error("E0606", message, (Label(choice.span),), "take one of these, or leave `using` out", note=note)
+
+
+def refused_solver(span: Span, name: str, reason: str) -> Diagnostic:
+    """E0606: a solver that takes the class, but not this problem of it."""
+    label = Label(span, reason)
+    return error("E0606", f"`{name}` does not take this problem", (label,), "take another one, or let karush choose")
+
+
+def unfit_flag(span: Span, name: str, problem_class: str, fitting: Iterable[str]) -> Diagnostic:
+    """E0606 of ``--solver``: the span is that of the problem."""
+    note = f"solvers for {problem_class}: {listed(fitting)}"
+    message = f"`--solver {name}` takes no problems of class {problem_class}"
+    label = Label(span, f"a problem of class {problem_class}")
+    return error("E0606", message, (label,), "take one of these, or leave `--solver` out", note=note)
+
+
+def bisection_by_flag(span: Span) -> Diagnostic:
+    """E0606 of ``--solver bisection``, where the model is not stated for it."""
+    label = Label(span, "solved as it stands, not by bisection")
+    return error("E0606", "`--solver bisection` comes too late", (label,), "write `using bisection` in the file")
 
 
 def solver_to_come(choice: Choice) -> Diagnostic:

@@ -17,6 +17,7 @@ from karush.compiler.facts.fact import Facts, text_of
 from karush.compiler.facts.requirements import unmet
 from karush.compiler.model import Model
 from karush.compiler.show.curvature import why_not_convex
+from karush.compiler.show.solver import candidates_of, inner_parts, solver_lines
 from karush.compiler.show.text import call_words
 from karush.dsl.code import Code
 from karush.dsl.codes import CODES
@@ -104,12 +105,13 @@ def explain_file(analysis: Analysis) -> str:
         names = dict.fromkeys(" ".join(node.span.text.split()) for node in kind.graph_atoms)
         lines += ["replaced by their graph forms", *(f"  {name}" for name in names)]
     lines += ["functions", *(f"  {line}" for line in smoothness(model, facts))]
-    lines += ["solver", *(f"  {line}" for line in SOLVER.get(kind.problem_class, NO_SOLVER))]
+    lines += ["solver", *(f"  {line}" for line in solver_lines(analysis.whole))]
+    if len(candidates_of(analysis.whole)) > 1:
+        lines.append("  (which one is known with the sizes: `karush show FILE -d DATA` says it with its reason)")
     lines += ["derivatives", *(f"  {line}" for line in DERIVATIVES.get(kind.problem_class, NO_DERIVATIVES))]
-    for part in reversed(list(analysis.parts.values())):
-        name = part.classification.problem_class
-        lines += [f"inner problem {call_words(part.model)}: {name}"]
-        lines += [f"  {line}" for line in SOLVER.get(name, NO_SOLVER)]
+    for model, part in inner_parts(analysis):
+        lines += [f"inner problem {call_words(model)}: {part.classification.problem_class}"]
+        lines += [f"  {line}" for line in solver_lines(part)]
     return "\n".join(lines) + "\n"
 
 
@@ -126,18 +128,12 @@ def smoothness(model: Model, facts: Facts) -> list[str]:
     return list(dict.fromkeys(said)) or ["smooth in all params and unknowns"]
 
 
-NO_SOLVER = ("none yet for this class of problems",)
 NO_DERIVATIVES = ("none yet: they come with the solver",)
-SOLVER = {
-    "FUNCTION": ("none: the outputs are computed directly",),
-    "LP": ("ipm, a homogeneous interior point with an active-set refinement: the problem is linear",),
-    "QP": (
-        "active_set, a dual active-set method, where the program is small;",
-        "ipm, a homogeneous interior point, where it is larger or the quadratic term is singular",
-        "(which one is known with the sizes: `karush run -v` says it with its reason)",
-    ),
-    "GP": ("the one of the problem in the logarithms of the unknowns, which is linear or has exponential cones",),
-}
+CONES = (
+    "objective: unique where the multipliers are, by the envelope formula",
+    "vars, lets and duals: unique where the solution is and no row stands at a kink of its cone,",
+    "  conservative at a kink, undefined where the solution is not unique",
+)
 DERIVATIVES = {
     "FUNCTION": (
         "exact, by the chain rule: outputs are unique where every function in them is differentiable",
@@ -154,6 +150,12 @@ DERIVATIVES = {
         "vars and lets: unique where no row is weakly active, conservative where one is,",
         "  undefined where the solution is not unique (a singular quadratic term)",
         "duals: unique where the gradients of the active rows are independent",
+    ),
+    "SOCP": CONES,
+    "EXP": CONES,
+    "SDP": CONES,
+    "NLP": (
+        "those of the convex problem at the optimal level of the quotient, with the level as a function of the params",
     ),
     "GP": (
         "those of the problem in the logarithms of the unknowns, brought back by the chain rule:",

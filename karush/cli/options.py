@@ -142,7 +142,7 @@ def solve_options(function: Function) -> Function:
         click.argument("file", type=Existing()),
         data_options,
         out_option,
-        later("--solver", help="The solver, by name."),
+        click.option("--solver", metavar="NAME", help="The solver, whatever the file asks for; auto chooses one."),
         click.option("--set", "options", multiple=True, type=Setting(), help="An option of the solver, as tol=1e-9."),
         click.option("--dtype", type=click.Choice(["f32", "f64"]), default="f64", help="Precision (default f64)."),
         later("--device", help="The device to run on."),

@@ -18,6 +18,7 @@ import click
 import jax
 
 from karush.cli.exits import STOPPED, WRONG
+from karush.cli.override import with_solver
 from karush.cli.session import Stop, colours, open_model, tell, usage
 from karush.compiler.analyse import Analysis
 from karush.compiler.lowering.settings import SETTING_NAMES, settings_of
@@ -49,6 +50,7 @@ class Options:
     as_json: bool
     as_table: bool
     verbose: bool
+    solver: str | None = None
 
 
 class Watch:
@@ -175,7 +177,8 @@ def open_problem(options: Options) -> tuple[Problem, Binding]:
     """The model with its settings, and its data; JAX is set up."""
     analysis = open_model(options.file)
     assert analysis.model is not None
-    settings = solver_settings(settings_of(analysis.model), options.options)
+    own = with_solver(settings_of(analysis.model), options.solver, analysis)
+    settings = solver_settings(own, options.options)
     binding = bind_data(analysis, options)
     start_jax()
     return Problem(analysis, settings, options.dtype), binding

@@ -8,6 +8,7 @@ import pytest
 
 from karush.cli import solving
 from karush.cli.app import run
+from karush.solvers.host.registry import HostSolver
 
 LP = """dim food
 param price[food] in pos, protein[food] in nonneg, need = 1.0, limit[food] = 10.0
@@ -94,6 +95,35 @@ def test_verbose_says_the_solver_and_why_on_stderr(capsys, folder):
     captured = capsys.readouterr()
     assert "solver ipm: a linear program" in captured.err
     json.loads(captured.out)
+
+
+def test_the_solver_of_the_command_line_wins(capsys, folder):
+    (folder / "asked.opt").write_text(LP + "using pdhg(max_iter = 50)\n")
+    for name, found in (("ipm", "ipm"), ("auto", "ipm"), ("pdhg", "pdhg")):
+        assert answer(capsys, "run", "asked.opt", "-d", "food.json", "--solver", name)["solver"]["name"] == found
+    record = answer(capsys, "grad", "asked.opt", "-d", "food.json", "--solver", "highs", "--wrt", "need")
+    assert np.allclose(record["gradients"]["need"], 0.5)
+
+
+def test_show_gives_the_choice_for_the_data(capsys, folder):
+    assert run(["show", "diet.opt", "-d", "food.json", "--solver"]) == 0
+    said = capsys.readouterr().out
+    assert "  solver ipm: a linear program\n  matrices dense: 2 variables, no more than 2000\n" in said
+    record = answer(capsys, "show", "diet.opt", "-d", "food.json", "--solver", "--json")
+    assert record["solver"] == {"name": "ipm", "reason": "a linear program", "then": [], "fallback": None}
+    assert record["matrices"]["form"] == "dense" and record["program"]["variables"] == 2
+    assert run(["show", "diet.opt", "-d", "food.json"]) == 0
+    assert said in capsys.readouterr().out
+    assert run(["show", "diet.opt", "-p", "need=1", "--solver"]) == 1
+    assert "E0401" in capsys.readouterr().err
+
+
+def test_a_solver_that_is_not_installed_is_refused_at_its_line(capsys, folder, monkeypatch):
+    monkeypatch.setattr(HostSolver, "is_installed", property(lambda _: False))
+    (folder / "asked.opt").write_text(LP + "using highs\n")
+    assert run(["run", "asked.opt", "-d", "food.json"]) == 1
+    told = capsys.readouterr().err
+    assert "E0606" in told and "using highs" in told and 'pip install "karush[host]"' in told
 
 
 def test_a_gradient_has_the_record_of_the_language(capsys, folder):

@@ -59,7 +59,8 @@ def test_an_unknown_verb_is_met_with_the_list(capsys):
 
 
 LATER = [
-    ("run", "--solver", "ipm"),
+    ("run", "--solver", "proximal_gradient"),
+    ("grad", "--solver", "block_coordinate"),
     ("run", "--device", "cpu"),
     ("run", "--batch", "n"),
     ("run", "--allow", "nonconvex"),
@@ -88,9 +89,7 @@ def test_what_has_not_come_is_refused_by_name(capsys, model, arguments):
     )
 
 
-@pytest.mark.parametrize(
-    "arguments", [("bench",)]
-)
+@pytest.mark.parametrize("arguments", [("bench",)])
 def test_verbs_that_have_not_come_are_refused_by_name(capsys, arguments):
     assert f"karush {arguments[0]} is not available yet" in refused(capsys, *arguments)
 
@@ -123,6 +122,9 @@ def test_verbs_that_have_not_come_are_refused_by_name(capsys, arguments):
         (("explain", "E9999"), "E0301"),
         (("explain", "nothing"), "E0301"),
         (("show", "M", "--json", "--kkt"), "--interface"),
+        (("show", "M", "-d", "D", "--kkt"), "--solver"),
+        (("run", "M", "-d", "D", "--solver", "magic"), "auto, ipm, active_set"),
+        (("grad", "M", "-d", "D", "--solver", "pdgh"), "did you mean pdhg?"),
         (("exec", "nothing.karush"), "no such file"),
     ],
 )
@@ -195,6 +197,52 @@ def test_show_prints_the_parts_asked_for(capsys, model):
     assert "subject to" in capsys.readouterr().out
     assert run(["show", model, "--interface", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["required"] == ["c"]
+
+
+def test_show_says_which_solvers_a_model_may_have(capsys, model):
+    assert run(["show", model]) == 0
+    assert "solver of class QP\n  active_set " in capsys.readouterr().out
+    assert run(["show", model, "--solver"]) == 0
+    assert capsys.readouterr().out.endswith("sizes are not known: with -d DATA the choice and its reason are shown\n")
+    assert run(["show", model, "--solver", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["class"], record["sizes_known"], record["solver"]) == ("QP", False, None)
+    assert [one["name"] for one in record["candidates"]] == ["active_set", "ipm", "clarabel, then osqp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("param p\nlet y = p\n", "none: the outputs are computed directly"),
+        ("var x in nonneg\nminimize x\nusing pdhg\n", "pdhg  asked for in line 3"),
+        ("var x[2] in ball(1)\nminimize sum(x)\n", "clarabel, then scs  more than 2000 variables"),
+        ("var x in pos\nminimize x + 1 / x\nusing ipm(curvature = loglog)\n", "in the logarithms of its unknowns"),
+        ("var x in box(1, 2)\nminimize (x + 1) / (x + 2)\nusing bisection\n", "at each level a problem of class LP"),
+        ("var x\nminimize sin(x)\n", "none yet for this class of problems"),
+        ("param a\nlet y = argmin((y - a)^2 for y in nonneg)\n", "inner problem argmin"),
+    ],
+    ids=["function", "using", "cone", "geometric", "bisection", "later", "inner"],
+)
+def test_show_says_how_each_class_is_solved(capsys, tmp_path, text, said):
+    path = tmp_path / "m.opt"
+    path.write_text(text)
+    assert run(["show", str(path), "--solver"]) == 0
+    assert said in capsys.readouterr().out
+    assert run(["explain", str(path)]) == 0
+    assert "\nsolver\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("newton", "`--solver newton` takes no problems of class QP"),
+        ("bisection", "`--solver bisection` comes too late"),
+    ],
+)
+def test_a_solver_that_does_not_fit_is_refused_at_the_problem(capsys, model, data, name, said):
+    assert run(["run", model, "-d", data, "--solver", name]) == 1
+    told = capsys.readouterr().err
+    assert f"error[E0606]: {said}" in told and "4 | minimize dist" in told and "fix:" in told
 
 
 def test_explain_tells_codes_and_models(capsys, model):
