@@ -39,10 +39,10 @@ def folder() -> Path:
     return Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def paths() -> list[Path]:
-    """The files of both sets, the small ones first."""
-    found = [path for name in ("conic", "sdp") for path in (folder() / name).glob("*") if path.name != "index.json"]
-    return sorted(found, key=lambda path: (path.parent.name, path.stat().st_size))
+def paths(set_name: str) -> list[Path]:
+    """The files of a set, smaller ones first; none where the set is absent."""
+    found = [path for path in (folder() / set_name).glob("*") if path.name != "index.json"]
+    return sorted(found, key=lambda path: path.stat().st_size)
 
 
 def read(path: Path) -> ConeProgram:

@@ -13,7 +13,8 @@ from karush.solvers.host.conic import ConicProgram, conic
 from karush.solvers.host.program import Answer, HostProgram
 from karush.solvers.result import Status
 
-_CLAIMS = {
+# What its statuses say.
+CLAIMS = {
     "Solved": Status.SOLVED,
     "AlmostSolved": Status.SOLVED,
     "PrimalInfeasible": Status.INFEASIBLE,
@@ -36,7 +37,8 @@ def _of_kind(cones: Cones, exponents: Iterator[float]) -> Iterator[object]:
                 yield clarabel.PSDTriangleConeT(cones.order)
 
 
-def _cones(form: ConicProgram) -> list[object]:
+def cones_of(form: ConicProgram) -> list[object]:
+    """The cones of the form's rows as Clarabel takes them."""
     exponents = iter(form.program.exponents.tolist())
     plain = [clarabel.ZeroConeT(form.zero)] if form.zero else []
     if form.nonnegative:
@@ -65,7 +67,7 @@ def solve(program: HostProgram, tolerance: float, max_iterations: int | None) ->
     settings.max_iter = _ITERATIONS if max_iterations is None else max_iterations
     n = program.q.shape[0]
     P = sparse.csc_matrix((n, n)) if program.P is None else sparse.triu(program.P, format="csc")
-    found = clarabel.DefaultSolver(P, program.q, form.matrix, form.rhs, _cones(form), settings).solve()
+    found = clarabel.DefaultSolver(P, program.q, form.matrix, form.rhs, cones_of(form), settings).solve()
     multipliers = form.multipliers(np.asarray(found.z))
-    claim = _CLAIMS.get(str(found.status), Status.LIMIT)
+    claim = CLAIMS.get(str(found.status), Status.LIMIT)
     return Answer(claim, np.asarray(found.x), *multipliers, int(found.iterations))

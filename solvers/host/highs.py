@@ -22,7 +22,8 @@ _STRICTEST = 1e-10
 _FAR = 1e6
 
 
-def _linear_part(program: HostProgram) -> highspy.HighsLp:
+def linear_part(program: HostProgram) -> highspy.HighsLp:
+    """The program without its quadratic term as HiGHS takes it."""
     rows, lower, upper = two_sided(program)
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = program.q.shape[0], rows.shape[0]
@@ -33,7 +34,8 @@ def _linear_part(program: HostProgram) -> highspy.HighsLp:
     return model
 
 
-def _hessian(P: sparse.csc_matrix) -> highspy.HighsHessian:
+def hessian_part(P: sparse.csc_matrix) -> highspy.HighsHessian:
+    """The quadratic term as HiGHS takes it."""
     lower = sparse.tril(P, format="csc")
     hessian = highspy.HighsHessian()
     hessian.dim_, hessian.format_ = P.shape[0], highspy.HessianFormat.kTriangular
@@ -50,9 +52,9 @@ def _engine(program: HostProgram, tolerance: float, max_iterations: int | None) 
     if max_iterations is not None:
         for name in ("simplex_iteration_limit", "ipm_iteration_limit", "qp_iteration_limit"):
             engine.setOptionValue(name, max_iterations)
-    engine.passModel(_linear_part(program))
+    engine.passModel(linear_part(program))
     if program.P is not None and program.P.nnz:
-        engine.passHessian(_hessian(program.P))
+        engine.passHessian(hessian_part(program.P))
     return engine
 
 

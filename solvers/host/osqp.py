@@ -14,7 +14,8 @@ from karush.solvers.result import Status
 _COARSE = 1e-7
 _ITERATIONS = 20_000
 
-_CLAIMS = {
+# What its statuses say.
+CLAIMS = {
     "solved": Status.SOLVED,
     "solved inaccurate": Status.SOLVED,
     "primal infeasible": Status.INFEASIBLE,
@@ -53,7 +54,7 @@ def solve(program: HostProgram, tolerance: float, max_iterations: int | None) ->
     except OSQPException as error:
         raise RefusedDataError(str(error)) from error
     found = engine.solve(raise_error=False)
-    claim = _CLAIMS.get(str(found.info.status), Status.LIMIT)
+    claim = CLAIMS.get(str(found.info.status), Status.LIMIT)
     x, v = np.asarray(found.x, np.float64), -np.asarray(found.y, np.float64)
     if claim == Status.INFEASIBLE:
         x, v = np.zeros(n), -np.asarray(found.prim_inf_cert, np.float64)

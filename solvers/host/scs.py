@@ -7,7 +7,7 @@ import scs
 from scipy import sparse
 
 from karush.solvers.forms.cones import Cones
-from karush.solvers.host.conic import conic
+from karush.solvers.host.conic import ConicProgram, conic
 from karush.solvers.host.program import Answer, HostProgram, RefusedDataError, Vector
 from karush.solvers.result import Status
 
@@ -18,7 +18,8 @@ _ITERATIONS = 20_000
 # The order in which SCS wants its cones.
 _ORDER = ("second_order", "semidefinite", "exponential", "power")
 
-_CLAIMS = {
+# What its statuses say.
+CLAIMS = {
     1: Status.SOLVED,
     2: Status.SOLVED,
     -1: Status.UNBOUNDED,
@@ -66,18 +67,25 @@ def _cones(program: HostProgram, zero: int, nonnegative: int) -> dict[str, objec
     }
 
 
-def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
-    """SCS's answer. Raises RefusedDataError where it cannot set itself up: a P that is not positive semidefinite."""
-    form = conic(program)
+def arranged(form: ConicProgram) -> tuple[dict[str, object], dict[str, object], np.ndarray]:
+    """(data, cones, order) as SCS takes the program; its row k is our row ``order[k]``."""
+    program = form.program
     order = _arrangement(program.cones, form.zero + form.nonnegative)
     n = program.q.shape[0]
     P = sparse.csc_matrix((n, n)) if program.P is None else sparse.triu(program.P, format="csc")
     data = {"P": P, "A": form.matrix[order].tocsc(), "b": form.rhs[order], "c": program.q}
+    return data, _cones(program, form.zero, form.nonnegative), order
+
+
+def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
+    """SCS's answer. Raises RefusedDataError where it cannot set itself up: a P that is not positive semidefinite."""
+    form = conic(program)
+    data, cones, order = arranged(form)
     tolerance = max(tolerance, _COARSE)
     try:
         engine = scs.SCS(
             data,
-            _cones(program, form.zero, form.nonnegative),
+            cones,
             verbose=False,
             eps_abs=tolerance,
             eps_rel=tolerance,
@@ -87,7 +95,7 @@ def solve(program: HostProgram, tolerance: float, max_iterations: int | None) ->
     except ValueError as error:
         raise RefusedDataError(str(error)) from error
     found = engine.solve()
-    claim = _CLAIMS.get(int(found["info"]["status_val"]), Status.LIMIT)
+    claim = CLAIMS.get(int(found["info"]["status_val"]), Status.LIMIT)
     v: Vector = np.zeros(order.size)
     v[order] = found["y"]
     return Answer(claim, np.asarray(found["x"]), *form.multipliers(v), int(found["info"]["iter"]))
