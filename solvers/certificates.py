@@ -28,7 +28,7 @@ from jax import Array
 
 from karush.solvers.cone_certificates import farkas_parts, ray_defect, still_gram
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import Matrix, dense, row_maxima, row_terms
+from karush.solvers.matrices import Symmetric, dense, row_maxima, row_terms
 from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows, rows_of
@@ -114,7 +114,7 @@ def unboundedness_defect(problem: QuadraticProgram, certificate: Point, slack: A
     scale = largest(jnp.abs(d))
     m = rows.matrix.shape[0]
 
-    def relative(values: Array, matrix: Matrix) -> Array:
+    def relative(values: Array, matrix: Symmetric) -> Array:
         terms = row_maxima(matrix) * scale
         return jnp.abs(values) / jnp.where(terms > 0, terms, 1)
 
@@ -199,7 +199,8 @@ def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -
     n = d.shape[0]
     H = A.T @ A + rows.gram(held.astype(d.dtype))
     if problem.quadratic is not None:
-        H = H + problem.quadratic.T @ problem.quadratic
+        P = dense(problem.quadratic)
+        H = H + P.T @ P
     if problem.cone_rows is not None:
         H = H + still_gram(problem.cone_rows, d, delta)
     factor = jnp.linalg.cholesky(H + delta * jnp.eye(n, dtype=d.dtype))

@@ -32,7 +32,7 @@ from karush.solvers.cone_frame import from_frame
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
 from karush.solvers.linearisation import Linearisation
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import Diagonal, dense
 from karush.solvers.sparse_factor import has_sparse_matrix, row_rank
 
 INVERSE_ITERATIONS = 4
@@ -117,6 +117,11 @@ def _projector_rank(problem: QuadraticProgram, lin: Linearisation) -> Array:
     q = problem.linear
     free = jnp.ones_like(q) if lin.active_w is None else 1 - lin.active_w
     fixed = jnp.sum(1 - free)
+    if isinstance(problem.quadratic, Diagonal):  # at most one row
+        rows = jnp.concatenate(
+            [dense(problem.equality_matrix), lin.active_z[:, None] * dense(problem.inequality_matrix)]
+        )
+        return jnp.sum(jnp.any(rows * free != 0, axis=1)) + fixed
     if has_sparse_matrix(problem):
         return row_rank(problem, lin.active_z, free) + fixed
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import jax
 from jax.experimental.sparse import BCOO
 
 from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.matrices import Diagonal
 from karush.solvers.protocol import Facts
 from karush.solvers.residuals import has_bounds
 
@@ -23,6 +26,7 @@ def facts_of(problem: QuadraticProgram, strongly_convex: bool | None = None) -> 
         nonzeros=_nonzeros(problem),
         has_cones=problem.cone_rows is not None,
         platform=jax.default_backend(),
+        has_diagonal=isinstance(problem.quadratic, Diagonal),
     )
 
 
@@ -33,4 +37,4 @@ def _nonzeros(problem: QuadraticProgram) -> int | None:
     present = [matrix for matrix in matrices if matrix is not None]
     if not any(isinstance(matrix, BCOO) for matrix in present):
         return None
-    return sum(matrix.nse if isinstance(matrix, BCOO) else matrix.size for matrix in present)
+    return sum(matrix.nse if isinstance(matrix, BCOO) else prod(matrix.shape) for matrix in present)

@@ -24,7 +24,8 @@ quasidefinite matrix, and ν is eliminated:
 
 One Cholesky of the size of x, whatever the number of rows; P may be singular or absent and C rank-deficient.
 In double precision δ = ε^½ ≈ 1e-8 and ρ = ε^-⅜ ≈ 7e5, so that the rounding ε ρ of forming H stays below δ.
-What the regularisation changed, refinement.py takes back. Where a matrix is sparse the quasidefinite matrix itself is
+What the regularisation changed, refinement.py takes back. Where P is diagonal beside at most one row, dx is eliminated
+instead (diagonal_factor.py). Where a matrix is sparse the quasidefinite matrix itself is
 factorised, with δ for 1/ρ (sparse_factor.py).
 
 **Shares.** Rows of a cone's frame (cone_frame.py) have a share 0 ≤ e ≤ 1 for the mask, e = 0 and e = 1 as before. The
@@ -40,8 +41,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from karush.solvers.diagonal_factor import DiagonalFactor, by_row
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import column_terms, dense, row_terms
+from karush.solvers.matrices import Diagonal, column_terms, dense, row_terms
 from karush.solvers.refinement import STEPS, refine
 from karush.solvers.separable import PartedFactor, parted, unfactored_parts
 from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
@@ -52,13 +54,14 @@ from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
 class KktFactor:
     """The factorisation H = LLᵀ and what belongs to it.
 
-    ``inverse`` L⁻¹ (n, n), or the factor of separable.py, or None where a matrix is sparse (sparse_factor.py);
+    ``inverse`` L⁻¹ (n, n), or the factor of separable.py or diagonal_factor.py, or None where a matrix is sparse
+    (sparse_factor.py);
     ``column`` D (n,); ``equality`` (p,) and ``row`` (m,) the two parts of E; ``active_z`` (m,) and ``active_w`` (n,),
     or None, the masks as floats.
     ``weight`` (m,) are the weights of the rows, None where every entry of the mask is 0 or 1.
     """
 
-    inverse: Array | PartedFactor | None
+    inverse: Array | PartedFactor | DiagonalFactor | None
     column: Array
     equality: Array
     row: Array
@@ -142,6 +145,15 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None, f
     if has_sparse_matrix(problem):
         return KktFactor(None, column, equality, row, active_z, active_w)
     delta, rho = _penalty(q.dtype)
+    if isinstance(problem.quadratic, Diagonal):
+        entries = problem.quadratic.entries * column * column + jnp.where(free > 0, delta, 1)
+        rows = (
+            equality[:, None] * dense(problem.equality_matrix),
+            (active_z * row)[:, None] * dense(problem.inequality_matrix),
+        )
+        return KktFactor(
+            by_row(entries, jnp.concatenate(rows) * column, delta), column, equality, row, active_z, active_w
+        )
     A = equality[:, None] * dense(problem.equality_matrix) * column
     G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
     weight = None
@@ -171,6 +183,11 @@ def _free_solve(
     """The regularised solve in the free variables: (x, ν, μ) with x = 0 at fixed ones, inactive μ = −r_z."""
     if kkt.inverse is None:
         return regularised_solve(problem, (kkt.column, kkt.equality, kkt.row), kkt.active_z, (r_x, r_y, r_z))
+    if isinstance(kkt.inverse, DiagonalFactor):
+        right = jnp.concatenate([kkt.equality * r_y, kkt.row * kkt.active_z * r_z])
+        x, rows = kkt.inverse.solve(kkt.column * r_x, right)
+        p = r_y.shape[0]
+        return kkt.column * x, kkt.equality * rows[:p], kkt.row * rows[p:] - (1 - kkt.active_z) * r_z
     if kkt.weight is not None:
         return _fractional_solve(problem, kkt, kkt.weight, r_x, r_y, r_z)
     A, G = problem.equality_matrix, problem.inequality_matrix
@@ -193,7 +210,7 @@ def _fractional_solve(
 ) -> tuple[Array, Array, Array]:
     """The same where rows have shares between 0 and 1."""
     A, G = problem.equality_matrix, problem.inequality_matrix
-    assert kkt.inverse is not None
+    assert kkt.inverse is not None and not isinstance(kkt.inverse, DiagonalFactor)
     _, rho = _penalty(r_x.dtype)
     r_y, r_rows, coupling = kkt.equality * r_y, kkt.row * r_z, kkt.row * kkt.active_z
     rhs = r_x + rho * (A.T @ (kkt.equality * r_y)) + G.T @ (coupling * (weight * r_rows))
@@ -224,8 +241,11 @@ def weights(kkt: KktFactor) -> Array:
 def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | None) -> KktFactor:
     """A factor of the right shapes that solves nothing: all scales 1, ``inverse`` zero."""
     ones = jnp.ones_like(problem.linear)
-    inverse: Array | PartedFactor | None = None
-    if problem.separable:
+    inverse: Array | PartedFactor | DiagonalFactor | None = None
+    if isinstance(problem.quadratic, Diagonal):
+        r = problem.equality_rhs.shape[0] + active_z.shape[0]
+        inverse = DiagonalFactor(ones, jnp.zeros((r, ones.shape[0]), ones.dtype), jnp.ones((r,), ones.dtype))
+    elif problem.separable:
         inverse = unfactored_parts(problem.separable, ones)
     elif not has_sparse_matrix(problem):
         inverse = jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)

@@ -1,4 +1,4 @@
-"""Matrices that are dense arrays or sparse (BCOO): what both must offer beside ``M @ x``, ``M.T`` and ``M.shape``.
+"""Matrices that are dense arrays, sparse (BCOO) or diagonal: what they offer beside ``M @ x``, ``M.T``, ``M.shape``.
 
 A sparse matrix is a ``BCOO`` without batch or dense dimensions whose indices are unique: then the largest entries and
 lengths of rows and columns are those of its stored values.
@@ -6,57 +6,113 @@ lengths of rows and columns are those of its stored values.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, overload
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.experimental.sparse import BCOO
 
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Diagonal:
+    """diag(``entries``), entries (n,). That a matrix is of this type is static knowledge."""
+
+    entries: Array
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """(n, n)."""
+        n = self.entries.shape[0]
+        return n, n
+
+    @property
+    def T(self) -> Diagonal:  # noqa: N802 - as arrays have it
+        """Itself."""
+        return self
+
+    def __matmul__(self, x: Array) -> Array:
+        """M x for a vector (n,) or a block (n, k)."""
+        return self.entries * x if x.ndim == 1 else self.entries[:, None] * x
+
+    def todense(self) -> Array:
+        """The dense array (n, n)."""
+        return jnp.diag(self.entries)
+
+
 Matrix = Array | BCOO
+Symmetric = Matrix | Diagonal
 
 
-def row_maxima(matrix: Matrix) -> Array:
+def row_maxima(matrix: Symmetric) -> Array:
     """max_j |M_ij| for each row i, 0 where there is no entry; shape (r,)."""
     if isinstance(matrix, BCOO):
         return _segment_max(jnp.abs(matrix.data), matrix.indices[:, 0], matrix.shape[0])
+    if isinstance(matrix, Diagonal):
+        return jnp.abs(matrix.entries)
     return jnp.max(jnp.abs(matrix), axis=1, initial=0.0)
 
 
-def column_maxima(matrix: Matrix) -> Array:
+def column_maxima(matrix: Symmetric) -> Array:
     """max_i |M_ij| for each column j, 0 where there is no entry; shape (c,)."""
     if isinstance(matrix, BCOO):
         return _segment_max(jnp.abs(matrix.data), matrix.indices[:, 1], matrix.shape[1])
+    if isinstance(matrix, Diagonal):
+        return jnp.abs(matrix.entries)
     return jnp.max(jnp.abs(matrix), axis=0, initial=0.0)
 
 
-def row_terms(matrix: Matrix, vector: Array) -> Array:
+def row_terms(matrix: Symmetric, vector: Array) -> Array:
     """max_j |M_ij v_j| for each row i: the largest single term of M v; shape (r,)."""
     if isinstance(matrix, BCOO):
         values = jnp.abs(matrix.data * vector[matrix.indices[:, 1]])
         return _segment_max(values, matrix.indices[:, 0], matrix.shape[0])
+    if isinstance(matrix, Diagonal):
+        return jnp.abs(matrix.entries * vector)
     return jnp.max(jnp.abs(matrix * vector), axis=1, initial=0.0)
 
 
-def column_terms(matrix: Matrix, vector: Array) -> Array:
+def column_terms(matrix: Symmetric, vector: Array) -> Array:
     """max_i |M_ij v_i| for each column j: the largest single term of Mᵀv; shape (c,)."""
     return row_terms(matrix.T, vector)
 
 
-def scaled(matrix: Matrix, left: Array, right: Array) -> Matrix:
+@overload
+def scaled(matrix: Matrix, left: Array, right: Array) -> Matrix: ...
+
+
+@overload
+def scaled(matrix: Diagonal, left: Array, right: Array) -> Diagonal: ...
+
+
+def scaled(matrix: Symmetric, left: Array, right: Array) -> Symmetric:
     """diag(left) M diag(right)."""
     if isinstance(matrix, BCOO):
         rows, columns = matrix.indices[:, 0], matrix.indices[:, 1]
         data = matrix.data * left[rows] * right[columns]
         kept = {"unique_indices": matrix.unique_indices, "indices_sorted": matrix.indices_sorted}
         return BCOO((data, matrix.indices), shape=matrix.shape, **kept)
+    if isinstance(matrix, Diagonal):
+        return Diagonal(matrix.entries * left * right)
     return matrix * left[:, None] * right
 
 
-def magnitudes(matrix: Matrix) -> Matrix:
+@overload
+def magnitudes(matrix: Matrix) -> Matrix: ...
+
+
+@overload
+def magnitudes(matrix: Diagonal) -> Diagonal: ...
+
+
+def magnitudes(matrix: Symmetric) -> Symmetric:
     """|M|, entry by entry."""
     if isinstance(matrix, BCOO):
         indices = (jnp.abs(matrix.data), matrix.indices)
         return BCOO(indices, shape=matrix.shape, unique_indices=matrix.unique_indices)
-    return jnp.abs(matrix)
+    return Diagonal(jnp.abs(matrix.entries)) if isinstance(matrix, Diagonal) else jnp.abs(matrix)
 
 
 def _segment_max(values: Array, segments: Array, count: int) -> Array:
@@ -64,8 +120,17 @@ def _segment_max(values: Array, segments: Array, count: int) -> Array:
     return jnp.maximum(jax.ops.segment_max(values, segments, num_segments=count), 0)
 
 
-def dense(matrix: Matrix) -> Array:
-    """The matrix as the dense array that it is. Raises TypeError for a sparse one: a solver that was not asked."""
-    if isinstance(matrix, BCOO):
+def dense(matrix: Symmetric) -> Array:
+    """The matrix as the dense array that it is. Raises TypeError for another one: a solver that was not asked."""
+    if isinstance(matrix, BCOO | Diagonal):
         raise TypeError("this solver takes dense matrices alone")
     return matrix
+
+
+def all_dense(problem: Any) -> Any:
+    """A pytree with a dense array for each sparse or diagonal matrix."""
+
+    def special(leaf: Any) -> bool:
+        return isinstance(leaf, BCOO | Diagonal)
+
+    return jax.tree.map(lambda leaf: leaf.todense() if special(leaf) else leaf, problem, is_leaf=special)

@@ -1,5 +1,7 @@
 """Convex quadratic and cone programs: which solver takes one, and the solve with its derivative.
 
+    P diagonal and known to be positive definite,
+      bounds, at most one equation                    knapsack
     no quadratic term (LP)                            interior point
     P known to be positive definite, small            dual active set
     P of unknown definiteness, small                  dual active set, and the interior point in the lanes it leaves
@@ -7,7 +9,7 @@
     rows in cones                                     interior point
     large and sparse, on the CPU                      host solvers where installed (host/choosing.py)
 
-The third line is one program: the interior point stands in a loop that does not run while every lane of a batch was
+The fourth line is one program: the interior point stands in a loop that does not run while every lane of a batch was
 settled by the active set, and a lane keeps whichever answer is the better by its KKT residuals.
 """
 
@@ -20,9 +22,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.experimental.sparse import BCOO
 
-from karush.solvers import dual_active_set, interior_point, pdhg
+from karush.solvers import dual_active_set, interior_point, knapsack, pdhg
 from karush.solvers.active_set_downdate import without
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.branching import at_most_once
@@ -33,6 +34,7 @@ from karush.solvers.host.choosing import host_choice
 from karush.solvers.host.registry import HOST_SOLVERS, HostSolver
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.implicit import solve_differentiable as differentiate
+from karush.solvers.matrices import all_dense
 from karush.solvers.protocol import Factorisation, Facts, Settings, Solver
 from karush.solvers.residuals import worst
 from karush.solvers.result import Solution, Status
@@ -103,6 +105,19 @@ def _hybrid_gradients(problem: QuadraticProgram, settings: Settings, warm: Point
     return pdhg.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
 
 
+def _knapsack(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
+    limit = knapsack.MAX_ITERATIONS if settings.max_iterations is None else settings.max_iterations
+    return knapsack.solve(problem, settings.tolerance(problem.linear.dtype), limit, warm)
+
+
+def _not_for_knapsack(facts: Facts) -> str | None:
+    if not facts.has_diagonal or facts.strongly_convex is not True:
+        return "the knapsack method needs a quadratic term that is known to be diagonal and positive definite"
+    if facts.has_cones or facts.inequalities != 0 or facts.equalities not in (0, 1):
+        return "the knapsack method takes bounds and at most one equation"
+    return None
+
+
 def _not_for_hybrid_gradients(facts: Facts) -> str | None:
     if facts.has_cones and facts.nonzeros is not None:
         return "primal-dual hybrid gradients take rows in cones with dense matrices alone"
@@ -132,6 +147,11 @@ HYBRID_GRADIENTS = Solver(
 )
 
 
+KNAPSACK = Solver(
+    "knapsack", "Newton's method for the continuous knapsack", _not_for_knapsack, _knapsack, takes_sparse=True
+)
+
+
 def _on_host(host: HostSolver) -> Solver:
     """A host solver as one of the solvers."""
     return Solver(
@@ -139,7 +159,7 @@ def _on_host(host: HostSolver) -> Solver:
     )
 
 
-SOLVERS = (ACTIVE_SET, INTERIOR_POINT, HYBRID_GRADIENTS, *map(_on_host, HOST_SOLVERS))
+SOLVERS = (ACTIVE_SET, INTERIOR_POINT, HYBRID_GRADIENTS, KNAPSACK, *map(_on_host, HOST_SOLVERS))
 AUTO = "auto"
 NAMES = (AUTO, *(solver.name for solver in SOLVERS))
 
@@ -187,6 +207,8 @@ def choose(facts: Facts, name: str = AUTO) -> Choice:
     known = facts.strongly_convex is True
     if name != AUTO:
         return Choice(name, "asked for", strongly_convex=known)
+    if _not_for_knapsack(facts) is None:
+        return Choice(KNAPSACK.name, "a diagonal quadratic term, bounds, at most one equation", strongly_convex=True)
     names, reason = host_choice(facts)
     if names:
         return Choice(names[0], reason, strongly_convex=known, then=names[1:])
@@ -243,9 +265,8 @@ def taken(problem: QuadraticProgram, choice: Choice, differentiable: bool = Fals
     """
     if choice.solver.takes_sparse and not (differentiable and problem.cone_rows is not None):
         return problem
-    return jax.tree.map(
-        lambda leaf: leaf.todense() if isinstance(leaf, BCOO) else leaf, problem, is_leaf=lambda x: isinstance(x, BCOO)
-    )
+    dense: QuadraticProgram = all_dense(problem)
+    return dense
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,19 @@ from jax import Array
 from jax.experimental.sparse import BCOO
 
 from karush.solvers.forms.quadratic import QuadraticProgram
-from karush.solvers.matrices import Matrix
+from karush.solvers.matrices import Diagonal, Matrix
 
 
 def has_sparse_matrix(problem: QuadraticProgram) -> bool:
     """Whether a matrix of the problem is sparse: static."""
-    return any(isinstance(matrix, BCOO) for matrix in _matrices(problem))
+    matrices = (problem.equality_matrix, problem.inequality_matrix, problem.quadratic)
+    return any(isinstance(matrix, BCOO) for matrix in matrices)
 
 
 def _matrices(problem: QuadraticProgram) -> tuple[Matrix, ...]:
     rows = (problem.equality_matrix, problem.inequality_matrix)
-    return rows if problem.quadratic is None else (*rows, problem.quadratic)
+    P = problem.quadratic
+    return rows if P is None or isinstance(P, Diagonal) else (*rows, P)
 
 
 def _on_host(name: str, *arguments: Any) -> Any:

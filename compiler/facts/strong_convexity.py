@@ -7,7 +7,19 @@ from collections.abc import Iterator, Mapping
 from karush.compiler.dependence import Dependence
 from karush.compiler.facts.fact import Fact
 from karush.compiler.facts.linearity import is_affine
-from karush.compiler.model import Apply, Constant, Expr, Model, Named, VarValue
+from karush.compiler.model import (
+    Apply,
+    At,
+    Binder,
+    BinderValue,
+    Constant,
+    Expr,
+    Model,
+    Named,
+    Reduce,
+    Subscript,
+    VarValue,
+)
 
 
 def is_strongly_convex(model: Model, facts: Mapping[Expr, Fact], dependence: Dependence) -> bool | None:
@@ -57,14 +69,17 @@ class _Terms:
             case _:
                 return ()
 
-    def definite(self, expr: Expr, sign: int) -> Iterator[str]:
-        """Names x of the terms ± c (x − d)ᵀP(x − d) with a positive definite P and the sign that makes them convex."""
+    def definite(self, expr: Expr, sign: int, binders: tuple[Binder, ...] = ()) -> Iterator[str]:
+        """Names x of the terms ± c (x − d)ᵀP(x − d) with a positive definite P and the sign that makes them convex.
+
+        ``binders`` are those of the sums around the terms, which then must hold every entry of x once.
+        """
         pending, seen = [(expr, sign)], {(expr, sign)}
         while pending:
             term, here = pending.pop()
             parts = self._signed_summands(term, here)
             if parts is None:
-                yield from self._positive(term) if here > 0 else ()
+                yield from self._positive(term, binders) if here > 0 else ()
                 continue
             pending += [part for part in parts if part not in seen]
             seen.update(parts)
@@ -92,33 +107,36 @@ class _Terms:
             return 0
         return 1 if fact.interval.is_positive else -1 if fact.interval.is_negative else 0
 
-    def _positive(self, expr: Expr) -> Iterator[str]:
+    def _positive(self, expr: Expr, binders: tuple[Binder, ...]) -> Iterator[str]:
         match expr:
             case Apply(atom="quad", arguments=(base, matrix)) if self._is_definite(matrix):
-                yield from self._shifted(base)
+                yield from self._shifted(base, binders)
             case Apply(atom="matmul", arguments=(Apply(atom="matmul", arguments=(base, matrix)), other)):
-                if self._is_definite(matrix) and set(self._shifted(base)) == set(self._shifted(other)):
-                    yield from self._shifted(base)
-            case Apply(atom="matmul", arguments=(VarValue(name=a), VarValue(name=b))) if a == b:
-                yield a
+                if self._is_definite(matrix) and set(self._shifted(base, binders)) == set(
+                    self._shifted(other, binders)
+                ):
+                    yield from self._shifted(base, binders)
+            case Apply(atom="matmul", arguments=(VarValue() as a, VarValue() as b)) if a.name == b.name:
+                yield from self._shifted(a, binders)
             case Apply(atom="sum", arguments=(argument,)):
-                yield from self._square(argument)
-            case _:
-                yield from self._square(expr)
-
-    def _square(self, expr: Expr) -> Iterator[str]:
-        match expr:
+                yield from self.definite(argument, 1, binders)
+            case Reduce(operator="sum", condition=None):
+                yield from self.definite(expr.body, 1, (*binders, *expr.binders))
             case Apply(atom="power", arguments=(base, Constant(value=2))):
-                yield from self._shifted(base)
+                yield from self._shifted(base, binders)
             case Apply(atom="square" | "squared" | "sumsq", arguments=(base,)):
-                yield from self._shifted(base)
+                yield from self._shifted(base, binders)
 
-    def _shifted(self, expr: Expr) -> Iterator[str]:
-        """The x of x itself, and of x ± d, −x, c x with a number c and a d without vars."""
+    def _shifted(self, expr: Expr, binders: tuple[Binder, ...]) -> Iterator[str]:
+        """The x of x itself, and of x ± d, −x, c x with a number c and a d without vars; of x[i, j] within sums."""
         inner: Expr | None = expr
         while inner is not None and not isinstance(inner, VarValue):
+            if binders and _is_every_entry(inner, binders):
+                assert isinstance(inner, Subscript) and isinstance(inner.value, VarValue)
+                yield inner.value.name
+                return
             inner = self._unshifted(inner)
-        if inner is not None:
+        if inner is not None and not binders:
             yield inner.name
 
     def _unshifted(self, expr: Expr) -> Expr | None:
@@ -141,3 +159,18 @@ class _Terms:
     def _is_definite(self, matrix: Expr) -> bool:
         fact = self._facts.get(matrix)
         return fact is not None and fact.spectrum is not None and fact.spectrum.is_positive
+
+
+def _is_every_entry(expr: Expr, binders: tuple[Binder, ...]) -> bool:
+    """Whether it is x[i, j] with just these binders, one for each axis of x and running through all of it."""
+    if not isinstance(expr, Subscript) or not isinstance(expr.value, VarValue):
+        return False
+    used: list[Binder] = []
+    for item, size in zip(expr.items, expr.value.shape, strict=True):
+        if not isinstance(item, At) or not isinstance(item.index, BinderValue):
+            return False
+        binder = item.index.binder
+        if binder.step != 1 or binder.start.terms or binder.length != size:
+            return False
+        used.append(binder)
+    return len(used) == len(binders) and {id(binder) for binder in used} == {id(binder) for binder in binders}

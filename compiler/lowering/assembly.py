@@ -1,12 +1,14 @@
-"""Whether the matrices of a program are made dense or sparse: settled when it is compiled, and why.
+"""Whether the matrices of a program are made dense, sparse or diagonal: settled when it is compiled, and why.
 
 Dense arithmetic is the faster for small programs, and their solvers stay within XLA. Sparse matrices are worth their
-indices where the program is large, few of its entries are stored, and the solver that it would have takes them.
+indices where the program is large, few of its entries are stored, and the solver that it would have takes them. Where
+nothing but bounds and one equation stands beside a diagonal P, the diagonal is all that is made of it (knapsack.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +19,13 @@ from karush.compiler.lowering.standardise import Template
 from karush.solvers.facts import facts_of
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.protocol import Facts
-from karush.solvers.quadratic_driver import choose, refusal
+from karush.solvers.quadratic_driver import AUTO, KNAPSACK, choose, refusal
 
 LARGE = 2000
 """Up to so many variables the matrices are dense, unless a param is given sparse."""
+
+SEPARATED = 50
+"""From so many variables on it is worth a look whether P is diagonal."""
 
 SMALL = 500
 """Up to so many variables and rows together sparse params are made dense too."""
@@ -28,10 +33,16 @@ SMALL = 500
 
 @dataclass(frozen=True)
 class Assembly:
-    """Whether matrices are sparse, and the reason in words."""
+    """Whether matrices are sparse, or P a diagonal, and the reason in words."""
 
     is_sparse: bool
     reason: str
+    is_separated: bool = False
+
+    @property
+    def word(self) -> str:
+        """``dense``, ``sparse`` or ``diagonal``."""
+        return "diagonal" if self.is_separated else "sparse" if self.is_sparse else "dense"
 
 
 def assembly_of(
@@ -40,13 +51,21 @@ def assembly_of(
     solver: str,
     strongly_convex: bool | None,
     sparse_shapes: Callable[[], QuadraticProgram],
+    separated_shapes: Callable[[], QuadraticProgram],
 ) -> Assembly:
-    """The choice for a template; ``sparse_shapes`` traces its sparse program. Raises TooLargeToBeDenseError."""
+    """The choice for a template; ``sparse_shapes`` and ``separated_shapes`` trace its programs of these kinds.
+
+    Raises TooLargeToBeDenseError.
+    """
     variables = form.layout.total
     if not isinstance(variables, int):
         return Assembly(False, "sizes are not known when it is compiled")
     if form.cones or form.quadratics or form.layout.symmetric:
         return Assembly(False, "rows in cones are dense")
+    if _may_separate(form, solver):
+        with suppress(TooLargeToBeDenseError):
+            if refusal(KNAPSACK.name, facts_of(separated_shapes(), strongly_convex)) is None:
+                return Assembly(False, f"{variables} entries beside bounds and at most one equation", is_separated=True)
     if variables <= LARGE and (not given_sparse or is_small(form)):
         return Assembly(False, f"{variables} variables, no more than {LARGE}")
     try:
@@ -63,6 +82,12 @@ def assembly_of(
     if not choice.solver.takes_sparse:
         return Assembly(False, f"the solver {choice.name} takes dense matrices ({choice.reason})")
     return Assembly(True, f"{facts.nonzeros} stored entries, {_share(facts):.2g} of all")
+
+
+def _may_separate(form: Template, solver: str) -> bool:
+    """Whether it is worth a trace to see if P is diagonal."""
+    wanted = solver == KNAPSACK.name or (solver == AUTO and form.layout.total >= SEPARATED)
+    return wanted and not form.inequalities and sum(form.rows(family) for family in form.equalities) <= 1
 
 
 def _share(facts: Facts) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -26,7 +26,7 @@ from karush.compiler.lowering.outcome import Inner, Outcome
 from karush.compiler.lowering.recover import Recovery, map_entries
 from karush.compiler.lowering.scope import Inputs, entry_type
 from karush.compiler.lowering.slacks import slacks
-from karush.compiler.lowering.sparse_template import sparse_program
+from karush.compiler.lowering.sparse_template import separated_program, sparse_program
 from karush.compiler.lowering.sparse_values import WORTH_KEEPING, specified, taken
 from karush.compiler.lowering.split_infinities import joined_infinities, split_infinities
 from karush.compiler.lowering.standardise import Template
@@ -107,6 +107,8 @@ class Compiled:
     def program(self, start: Start) -> QuadraticProgram:
         """The quadratic program, with the matrices that `assembly` says."""
         assert self.form is not None
+        if self.assembly.is_separated:
+            return separated_program(self.form, start.params, self._moved)
         if self.assembly.is_sparse:
             return sparse_program(self.form, start.params, self._moved)
         return self.form.program(start.params, self._moved)
@@ -235,13 +237,14 @@ class Compiled:
         form = self.form
         assert form is not None
 
-        def sparse_matrices(params: Params) -> QuadraticProgram:
-            return sparse_program(form, self.start(params).params, self._moved)
+        def shapes(program: Callable[..., QuadraticProgram]) -> QuadraticProgram:
+            def matrices(params: Params) -> QuadraticProgram:
+                return program(form, self.start(params).params, self._moved)
 
-        def shapes() -> QuadraticProgram:
-            return shapes_of(sparse_matrices, self.specification())
+            return shapes_of(matrices, self.specification())
 
-        return assembly_of(form, bool(self.stored), self.settings.solver, self.strongly_convex, shapes)
+        kinds = (partial(shapes, sparse_program), partial(shapes, separated_program))
+        return assembly_of(form, bool(self.stored), self.settings.solver, self.strongly_convex, *kinds)
 
     def settle_assembly(self) -> Assembly:
         """`assembly`, asked for where it may fail."""

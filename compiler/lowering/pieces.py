@@ -123,7 +123,8 @@ def entries(piece: Piece) -> tuple[Array, Array, Array]:
         return piece.values, piece.rows, piece.places
     width = piece.values.shape[-1]
     count = size_of(piece.values.shape[:-1])
-    rows = jnp.repeat(jnp.arange(count, dtype=jnp.int32), width, total_repeat_length=count * width)
+    # by division and not by `repeat`, whose sums XLA would work out when it compiles, for seconds where rows are many
+    rows = jnp.arange(count * width, dtype=jnp.int32) // max(width, 1)
     return piece.values.reshape(-1), rows, full_places(piece).reshape(-1)
 
 

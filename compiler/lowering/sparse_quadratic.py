@@ -36,7 +36,8 @@ WORTH = 2
 class Pairs:
     """Σ values x[rows] x[columns] in two vars, arrays of one shape.
 
-    ``symmetric``: the sum has both orders of every product; ``exact``: it has no position twice.
+    ``symmetric``: the sum has both orders of every product; ``exact``: it has no position twice; ``squares``: its rows
+    are its columns.
     """
 
     left: str = field(metadata={"static": True})
@@ -46,6 +47,7 @@ class Pairs:
     columns: Array
     symmetric: bool = field(metadata={"static": True})
     exact: bool = field(metadata={"static": True})
+    squares: bool = field(default=False, metadata={"static": True})
 
 
 @jax.tree_util.register_dataclass
@@ -151,7 +153,7 @@ def multiplied_out(term: Linear | Product, dtype: Any) -> Entries:
     heavy = _weighted(left, term.weight)
     single = symmetric and len(left.blocks) == 1 and all(len(block) == 1 for block in left.blocks.values())
     pairs = tuple(
-        Pairs(u, v, *piece_product(a, b), symmetric, single and _is_diagonal(a))
+        Pairs(u, v, *piece_product(a, b), symmetric, single and _is_diagonal(a), single and _is_narrow(a))
         for u, first in heavy.blocks.items()
         for v, second in right.blocks.items()
         for a in first
@@ -169,8 +171,12 @@ def multiplied_out(term: Linear | Product, dtype: Any) -> Entries:
     return Entries(pairs, slopes, constant)
 
 
+def _is_narrow(piece: Piece) -> bool:
+    return isinstance(piece, Listed) and piece.values.shape[-1] == 1
+
+
 def _is_diagonal(piece: Piece) -> bool:
-    return isinstance(piece, Listed) and piece.distinct and piece.values.shape[-1] == 1
+    return isinstance(piece, Listed) and piece.distinct and _is_narrow(piece)
 
 
 # ---------------------------------------------------------------- the terms of an objective

@@ -9,7 +9,7 @@ its equations their rows: what reads a point by the template's layout sees its o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,10 +25,11 @@ from karush.compiler.lowering.row_values import Rows, RowValues, Side, filled_si
 from karush.compiler.lowering.scope import Inputs, Move, Scope, moved_alone
 from karush.compiler.lowering.sparse_affine import SparseForms
 from karush.compiler.lowering.sparse_quadratic import Entries, SparseTerms, is_worth_multiplying, multiplied_out
-from karush.compiler.lowering.sparse_values import from_entries
+from karush.compiler.lowering.sparse_values import densified, from_entries
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.terms import Linear, Product
 from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.matrices import Diagonal
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +137,18 @@ def symmetric_matrix(entries: Sequence[Entries], layout: Layout) -> BCOO | None:
     return from_entries(i, j, flat, (total, total), unique=unique)
 
 
+def diagonal_matrix(entries: Sequence[Entries], layout: Layout, dtype: Any) -> Diagonal | None:
+    """The same P where the text says that it is diagonal: a sum of squares of single entries; else None."""
+    pairs = [pair for part in entries for pair in part.pairs]
+    if not pairs or not all(pair.squares for pair in pairs):
+        return None
+    found = jnp.zeros(layout.total, dtype)
+    for pair in pairs:
+        values = (2.0 if pair.symmetric else 1.0) * pair.values
+        found = found.at[pair.rows.reshape(-1) + layout.offsets[pair.left]].add(values.reshape(-1))
+    return Diagonal(found)
+
+
 def vector(entries: Sequence[Entries], layout: Layout, dtype: Any) -> Array:
     """The q with qᵀx = Σ slopes."""
     found = jnp.zeros(layout.total, dtype)
@@ -149,7 +162,14 @@ def vector(entries: Sequence[Entries], layout: Layout, dtype: Any) -> Array:
 # ---------------------------------------------------------------- the program
 
 
-def sparse_program(template: Template, params: Mapping[str, Any], move: Move = moved_alone) -> QuadraticProgram:
+def separated_program(template: Template, params: Mapping[str, Any], move: Move = moved_alone) -> QuadraticProgram:
+    """`sparse_program` with a `Diagonal` P and dense rows, where the text says that P is diagonal; else itself."""
+    return sparse_program(template, params, move, separated=True)
+
+
+def sparse_program(
+    template: Template, params: Mapping[str, Any], move: Move = moved_alone, *, separated: bool = False
+) -> QuadraticProgram:
     """The data of the quadratic program for these params (infinities split off, see infinities.py)."""
     dtype = template.dtype
     scope = template.evaluator.top(Inputs(template.dims, params, {}, dtype, {}, move), template.dependence)
@@ -168,8 +188,11 @@ def sparse_program(template: Template, params: Mapping[str, Any], move: Move = m
     rows = stacked([values.rows(f, scope) for f in template.inequalities], layout.total, dtype)
     lower, upper = (_bounds(template, values, scope, layout, upper=upper) for upper in (False, True))
     constants = [part.constant for part in entries if part.constant is not None]
+    diagonal = diagonal_matrix(entries, layout, dtype) if separated and not lifted else None
+    if diagonal is not None:
+        below, rows = (replace(part, matrix=densified(part.matrix)) for part in (below, rows))
     return QuadraticProgram(
-        quadratic=symmetric_matrix(entries, layout),
+        quadratic=symmetric_matrix(entries, layout) if diagonal is None else diagonal,
         linear=vector(entries, layout, dtype),
         constant=sum((jnp.sum(c) for c in constants), jnp.zeros((), dtype)),
         equality_matrix=below.matrix,

@@ -34,6 +34,7 @@ SOLVERS: Mapping[str, Family] = {
         available=True,
     ),
     "active_set": Family(COMMON, ("QP",), available=True),
+    "knapsack": Family(COMMON, ("QP",), available=True),
     "clarabel": Family(COMMON, ("LP", "QP", "SOCP", "SDP", "EXP"), available=True),
     "highs": Family(COMMON, ("LP", "QP"), available=True),
     "osqp": Family(COMMON, ("LP", "QP"), available=True),

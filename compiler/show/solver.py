@@ -21,6 +21,7 @@ CANDIDATES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("highs, then clarabel", "large or sparse, on the CPU"),
     ),
     "QP": (
+        ("knapsack", "50 variables or more, a diagonal quadratic term, bounds, at most one equation"),
         ("active_set", "small: dual active set; the interior point where the quadratic term turns out singular"),
         ("ipm", "larger, or the quadratic term is known to be singular: homogeneous interior point"),
         ("clarabel, then osqp", "large or sparse, on the CPU"),

@@ -193,7 +193,7 @@ def explanation(function: Differentiated, record: dict[str, Any], why: str) -> l
     if choice is not None:
         lines.append(f"solver {choice.name}: {choice.reason}")
         assembly = function.compiled.assembly
-        lines.append(f"matrices {'sparse' if assembly.is_sparse else 'dense'}: {assembly.reason}")
+        lines.append(f"matrices {assembly.word}: {assembly.reason}")
     lines.append(
         f"residual {float(evidence['residual']):.1e}, condition {float(evidence['condition']):.3g}, "
         f"error bound {float(evidence['error_bound']):.1e}: {evidence['status']}"

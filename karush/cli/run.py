@@ -98,7 +98,7 @@ def settle(prepared: Prepared, options: Options, clock: Clock) -> tuple[Compiled
     if choice is not None:
         clock.say(f"solver {choice.name}: {choice.reason}")
         assembly = prepared.compiled.assembly
-        clock.say(f"matrices {'sparse' if assembly.is_sparse else 'dense'}: {assembly.reason}")
+        clock.say(f"matrices {assembly.word}: {assembly.reason}")
     programs = in_turn(prepared.compiled)
     spent = 0.0
     for compiled in programs:

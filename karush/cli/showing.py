@@ -41,7 +41,7 @@ def _lines(compiled: Compiled) -> list[str]:
     counts = ", ".join(f"{number} {name}" for name, number in compiled.counts().items())
     return [
         f"solver {choice.name}: {choice.reason}",
-        f"matrices {'sparse' if assembly.is_sparse else 'dense'}: {assembly.reason}",
+        f"matrices {assembly.word}: {assembly.reason}",
         f"program: {counts}",
     ]
 
@@ -69,6 +69,6 @@ def _record(compiled: Compiled) -> dict[str, Any]:
     return {
         "sizes_known": True,
         "solver": {"name": choice.name, "reason": choice.reason, "then": list(choice.then), "fallback": fallback},
-        "matrices": {"form": "sparse" if assembly.is_sparse else "dense", "reason": assembly.reason},
+        "matrices": {"form": assembly.word, "reason": assembly.reason},
         "program": compiled.counts(),
     }

@@ -20,7 +20,7 @@ from jax import Array
 
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.separable import Separable
-from karush.solvers.matrices import Matrix
+from karush.solvers.matrices import Matrix, Symmetric
 
 
 @jax.tree_util.register_dataclass
@@ -36,10 +36,10 @@ class QuadraticProgram:
     ``separable`` are variables that a factorisation may do without, an empty tuple where nothing is known of them.
 
     Matrices are dense arrays or sparse ones (matrices.py); solvers that factorise densely take dense arrays alone. A
-    sparse P holds both triangles.
+    sparse P holds both triangles; a `Diagonal` P stands beside dense matrices with at most one row between them.
     """
 
-    quadratic: Matrix | None
+    quadratic: Symmetric | None
     linear: Array
     constant: Array
     equality_matrix: Matrix

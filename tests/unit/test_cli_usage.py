@@ -201,13 +201,13 @@ def test_show_prints_the_parts_asked_for(capsys, model):
 
 def test_show_says_which_solvers_a_model_may_have(capsys, model):
     assert run(["show", model]) == 0
-    assert "solver of class QP\n  active_set " in capsys.readouterr().out
+    assert "solver of class QP\n  knapsack " in capsys.readouterr().out
     assert run(["show", model, "--solver"]) == 0
     assert capsys.readouterr().out.endswith("sizes are not known: with -d DATA the choice and its reason are shown\n")
     assert run(["show", model, "--solver", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["class"], record["sizes_known"], record["solver"]) == ("QP", False, None)
-    assert [one["name"] for one in record["candidates"]] == ["active_set", "ipm", "clarabel, then osqp"]
+    assert [one["name"] for one in record["candidates"]] == ["knapsack", "active_set", "ipm", "clarabel, then osqp"]
 
 
 @pytest.mark.parametrize(
