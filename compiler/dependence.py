@@ -78,18 +78,22 @@ _BELOW: Mapping[type[Expr], Callable[[Any], tuple[Expr, ...]]] = {
 """What stands below the nodes of each type; below all others nothing does. Every pass asks this for every node."""
 
 
-def walk(*roots: Expr, known: Container[Expr] = ()) -> Iterator[Expr]:
+def walk(*roots: Expr, known: Container[Expr] = (), instead: Mapping[Expr, Expr] | None = None) -> Iterator[Expr]:
     """Every node below the roots once, children before parents; known nodes, and what is below them, are passed over.
 
-    A table of answers is its own ``known``: asked root by root, it then costs one visit of every node in all.
+    A table of answers is its own ``known``: asked root by root, it then costs one visit of every node in all. Where
+    ``instead`` has another expression for a node, that one is walked.
     """
+    instead = {} if instead is None else instead
     seen: set[Expr] = set()
     stack: list[Expr | tuple[Expr]] = [*reversed(roots)]  # a node whose children have been seen to stands in a tuple
     while stack:
         node = stack.pop()
         if isinstance(node, tuple):
             yield node[0]
-        elif node not in seen and node not in known:
+            continue
+        node = instead.get(node, node)
+        if node not in seen and node not in known:
             seen.add(node)
             below = children(node)
             if below:

@@ -170,7 +170,7 @@ def graph_atoms(
     """The nodes that must be replaced by their graph forms, and those to be bounded, parts before wholes."""
     return tuple(
         node
-        for node in walk(*problem_roots(model))
+        for node in walk(*problem_roots(model), instead=facts.equivalents)
         if node in bounded or (isinstance(node, Apply | Reduce) and has_graph_form(facts, node, library))
     )
 
@@ -218,7 +218,7 @@ def _missing(name: str, model: Model, facts: Facts, wrong: Expr | None) -> Diagn
 
 def _origin(name: str, model: Model, facts: Facts) -> Expr | None:
     """The first expression that brings a class in."""
-    for node in walk(*problem_roots(model)):
+    for node in walk(*problem_roots(model), instead=facts.equivalents):
         below = [child for child in children(node) if child in facts]
         own = name in facts[node].reduced.classes and not isinstance(node, Named)
         if own and not any(name in facts[child].reduced.classes for child in below):

@@ -10,6 +10,11 @@
 
 By the rule of composition the left sides have no curvature; the right sides have the same values wherever the left ones
 have any, and graph forms besides. Arrays are taken entry by entry.
+
+    ‖f‖₂²               sumsq(f)              and of Frobenius' norm          quadratic where f is affine
+    |f|²                f²                                                    quadratic where f is affine
+
+have a curvature by composition too, but not the degree of the right sides, and a kink where there is none.
 """
 
 from __future__ import annotations
@@ -27,6 +32,9 @@ ATOMS = frozenset(("sqrt", "norm2", "quad_over_lin", "log", "log1p", "exp", "log
                    "rel_entr", "geo_mean", "square", "squared", "sumsq", "vec"))  # fmt: skip
 """The atoms that the rules read and write."""
 
+LENGTHS = frozenset(("norm2", "norm_fro"))
+"""The atoms that are the root of a sum of squares."""
+
 
 def equivalent(facts: Facts, node: Apply, library: Library, sameness: Sameness) -> Expr | None:
     """The node in another way that may show its curvature, or None. Atoms that the file itself declares are left."""
@@ -34,6 +42,22 @@ def equivalent(facts: Facts, node: Apply, library: Library, sameness: Sameness) 
     if rule is None or not library.atoms.keys().isdisjoint(ATOMS):
         return None
     return rule(Reading(facts, sameness), node)
+
+
+def without_kink(facts: Facts, node: Apply, library: Library, sameness: Sameness) -> Expr | None:
+    """The square of a length or of an absolute value as a polynomial in what it is taken of, or None."""
+    if not library.atoms.keys().isdisjoint((*LENGTHS, "abs", "square", "sumsq")):
+        return None
+    root = Reading(facts, sameness).root(node)
+    if root is None:
+        return None
+    root = unnamed(root)
+    match facts.equivalents.get(root, root):
+        case Apply(atom=atom, arguments=(inner,)) if atom in LENGTHS:
+            return scalar("sumsq", inner)
+        case Apply(atom="abs", arguments=(inner,)):
+            return elementwise("square", inner)
+    return None
 
 
 class Reading:

@@ -14,7 +14,7 @@ from karush.compiler.dependence import children, roots_of, walk
 from karush.compiler.facts import operators, powers, products, quadratic
 from karush.compiler.facts.atoms import atom_fact
 from karush.compiler.facts.directions import Directions
-from karush.compiler.facts.equivalents import equivalent
+from karush.compiler.facts.equivalents import equivalent, without_kink
 from karush.compiler.facts.fact import NOT_REDUCIBLE, Fact, Facts, Reduced, text_of
 from karush.compiler.facts.same import Sameness
 from karush.compiler.library import Library
@@ -101,8 +101,7 @@ class _Derivation:
             case Named():
                 return replace(self.table[node.value], reason=None)
             case Apply():
-                found = self._apply(node)
-                return found if found.curvature is not Curvature.UNKNOWN else self._in_another_way(node, found)
+                return self._in_another_way(node, self._apply(node))
             case Subscript():
                 return operators.subscript(self.facts, node, self._base(node))
             case Comprehension():
@@ -171,13 +170,15 @@ class _Derivation:
         return found
 
     def _in_another_way(self, node: Apply, found: Fact) -> Fact:
-        """The fact of a node without curvature, from an equivalent expression that has one."""
-        other = equivalent(self.facts, node, self.library, self.sameness)
+        """The fact of a node from an equivalent expression: one that has a curvature, or no kink, where it has."""
+        has_curvature = found.curvature is not Curvature.UNKNOWN
+        find = without_kink if has_curvature else equivalent
+        other = find(self.facts, node, self.library, self.sameness)
         if other is not None:
             self.visit(other)
         told = found if other is None else self.table[other]
         if other is None or told.curvature is Curvature.UNKNOWN:
-            return self.directions.product(node, found) if node.atom == "multiply" else found
+            return self.directions.product(node, found) if node.atom == "multiply" and not has_curvature else found
         self.facts.equivalents[node] = other
         interval = found.interval.intersect(told.interval)
         reason = f"{text_of(node)} is {told.curvature.value}"

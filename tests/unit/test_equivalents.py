@@ -19,8 +19,8 @@ from karush.stdlib.lattice import Curvature
 
 DECLARATIONS = """
 dim n
-param a in pos, c[n], d[n] in pos, s
-var x, y, p in nonneg, r in nonneg, u[n], v[n] in nonneg
+param a in pos, c[n], d[n] in pos, s, A[n, n]
+var x, y, p in nonneg, r in nonneg, u[n], v[n] in nonneg, X[n, n]
 """
 CONVEX, CONCAVE, UNKNOWN = Curvature.CONVEX, Curvature.CONCAVE, Curvature.UNKNOWN
 
@@ -49,6 +49,11 @@ REWRITTEN = [
     ("sum(2 * v * log(v / d))", CONVEX, "EXP"),
     ("p * (log(p) - log(r))", CONVEX, "EXP"),
     ("a * exp(x) * exp(-2 * y)", CONVEX, "EXP"),
+    ("norm2(u - c)^2 + norm_fro(A - X)^2", CONVEX, "QP"),
+    ("square(norm2(x * c)) + norm2(u) * norm2(u) / a", CONVEX, "QP"),
+    ("sqrt(sumsq(u - c) + a)^2", CONVEX, "QP"),
+    ("sum(abs(u - y)^2)", CONVEX, "QP"),
+    ("norm2(abs(u - c))^2", CONVEX, "QP"),
 ]
 
 OF_ONE_QUANTITY = [
@@ -103,8 +108,9 @@ def point(random: np.random.Generator) -> Inputs:
     def free(*shape: int) -> jax.Array:
         return jnp.asarray(random.normal(size=shape))
 
-    params = {"a": positive(), "c": free(3), "d": positive(3), "s": free()}
-    variables = {"x": free(), "y": free(), "p": positive(), "r": positive(), "u": free(3), "v": positive(3)}
+    params = {"a": positive(), "c": free(3), "d": positive(3), "s": free(), "A": free(3, 3)}
+    scalars = {"x": free(), "y": free(), "p": positive(), "r": positive()}
+    variables = {**scalars, "u": free(3), "v": positive(3), "X": free(3, 3)}
     return Inputs({"n": 3}, params, variables, jnp.float64)
 
 
