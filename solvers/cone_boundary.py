@@ -42,22 +42,19 @@ class Boundary:
 def jacobi(matrix: Array) -> tuple[Array, Array]:
     """Eigenvalues (3,) and eigenvectors, the columns of (3, 3), of a symmetric matrix."""
 
-    def rotate(p: int, q: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def rotate(_: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         A, V = state
-        off = A[p, q]
-        theta = (A[q, q] - A[p, p]) / jnp.where(off == 0, 1, 2 * off)
-        tangent = jnp.where(theta < 0, -1, 1) / (jnp.abs(theta) + jnp.hypot(theta, 1))
+        off = A[0, 1]
+        theta = (A[1, 1] - A[0, 0]) / jnp.where(off == 0, 1, 2 * off)
+        tangent = jnp.where(theta < 0, -1, 1) / (jnp.abs(theta) + jnp.sqrt(theta * theta + 1))
         tangent = jnp.where(off == 0, 0, tangent)
-        cosine = 1 / jnp.hypot(tangent, 1)
-        sine = tangent * cosine
-        turn = jnp.eye(3, dtype=A.dtype).at[p, p].set(cosine).at[q, q].set(cosine).at[p, q].set(sine)
-        turn = turn.at[q, p].set(-sine)
+        cosine = 1 / jnp.sqrt(tangent * tangent + 1)
+        # the rotation of the first two axes, then a cyclic change of all three: the next pair comes to the front
+        c, s, zero = cosine, tangent * cosine, jnp.zeros_like(off)
+        turn = jnp.stack([s, zero, c, c, zero, -s, zero, zero + 1, zero]).reshape(3, 3)
         return turn.T @ A @ turn, V @ turn
 
-    def sweep(_: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        return rotate(1, 2, rotate(0, 2, rotate(0, 1, state)))
-
-    diagonal, vectors = lax.fori_loop(0, SWEEPS, sweep, (matrix, jnp.eye(3, dtype=matrix.dtype)))
+    diagonal, vectors = lax.fori_loop(0, 3 * SWEEPS, rotate, (matrix, jnp.eye(3, dtype=matrix.dtype)))
     return jnp.diagonal(diagonal), vectors
 
 
@@ -115,28 +112,31 @@ def three_rows(
     """(Q, share, share with ties as active, boundary) at v (count, 3); ``slack`` and ``pull`` (count,) as in Scales.
 
     At a tie D is taken a little further inside and outside, and its shares there are rounded to 0 and 1: what they are
-    on either side of it.
+    on either side of it. With ``active`` 0 nothing is at a tie.
     """
     a = exponents if cones.kind == "power" else jnp.zeros(v.shape[:1], v.dtype)
 
     def project(point: Array, alpha: Array) -> Array:
         return exponential(point) if cones.kind == "exponential" else power(point, alpha)
 
-    def one(point: Array, alpha: Array, scale: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
+    def shares(D: Array) -> tuple[Array, Array]:
+        values, Q = jacobi(D)
+        return jnp.minimum(jnp.maximum(1 - values, 0), 1), Q
+
+    def smooth(point: Array, alpha: Array, scale: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
+        share, Q = shares(jax.jacfwd(project)(point, alpha))
+        return Q, share, share, jnp.full((), jnp.inf, v.dtype)
+
+    def tied(point: Array, alpha: Array, scale: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
         room = _room(cones.kind, point, project(point, alpha), alpha, scale)
         weak = room < active
         unit = jnp.minimum(scale[0], jnp.where(scale[1] > 0, scale[1], scale[0]))
         push = jnp.where(weak, 2 * active / unit, 0) * _inner(cones.kind, alpha)
-
-        def shares(at: Array) -> tuple[Array, Array]:
-            values, Q = jacobi(jax.jacfwd(project)(at, alpha))
-            share = jnp.minimum(jnp.maximum(1 - values, 0), 1)
-            return jnp.where(weak, jnp.round(share), share), Q
-
-        share, Q = shares(point + push)
-        D = jax.jacfwd(project)(point - push, alpha)
-        wide = jnp.where(weak, jnp.round(1 - jnp.diagonal(Q.T @ D @ Q)), share)
+        inside, outside = jax.vmap(jax.jacfwd(project), (0, None))(jnp.stack([point + push, point - push]), alpha)
+        share, Q = shares(inside)
+        share = jnp.where(weak, jnp.round(share), share)
+        wide = jnp.where(weak, jnp.round(1 - jnp.diagonal(Q.T @ outside @ Q)), share)
         return Q, share, jnp.maximum(share, wide), room
 
-    Q, share, wide, room = jax.vmap(one)(v, a, (slack, pull))
+    Q, share, wide, room = jax.vmap(tied if active > 0 else smooth)(v, a, (slack, pull))
     return Q, share, wide, Boundary(room < active, jnp.any(share > 0.5, axis=1), room)

@@ -29,7 +29,7 @@ from karush.solvers.residuals import (
     objective,
     worst,
 )
-from karush.solvers.result import Solution, Status
+from karush.solvers.result import Residuals, Solution, Status
 from karush.solvers.scaling import Scaling, equilibrate
 
 MAX_ITERATIONS = 100
@@ -146,27 +146,29 @@ def _iterate(run: _Run, begin: _State, goal: Array | None = None) -> _State:
 def _in_stages(run: _Run, begin: _State) -> tuple[_State, Polished]:
     """Rows in cones: the iteration with refinement after each of STAGES, until that is within the tolerance."""
     goals = jnp.sqrt(run.tol) * jnp.asarray(STAGES, run.tol.dtype)
+    running = begin.outcome == _RUNNING
+    # the first turn takes its place, whatever comes of it: there is always one
+    unknown = jnp.full_like(run.tol, jnp.inf)
     point = run.scaling.unscale(begin.best)
-    first = Polished(point, kkt_residuals(run.problem, point), guess(run.data.rows, begin.best))
+    first = Polished(point, Residuals(unknown, unknown, unknown), guess(run.data.rows, begin.best))
 
     def unfinished(carry: tuple[_State, Polished, Array]) -> Array:
         state, polished, turn = carry
         hopeless = (state.outcome == _NO_POINT) | (state.outcome == _NO_BOUND)
         ended = (turn > 0) & (state.outcome != _RUNNING)
-        return (turn < len(STAGES)) & ~hopeless & ~ended & ~(worst(polished.residuals) <= run.tol)
+        going = (turn < len(STAGES)) & ~hopeless & ~ended & ~(worst(polished.residuals) <= run.tol)
+        return going | (turn == 0)
 
     def once(carry: tuple[_State, Polished, Array]) -> tuple[_State, Polished, Array]:
         state, before, turn = carry
         state = _iterate(run, state, goals[turn])
-        hopeful = (state.outcome != _NO_POINT) & (state.outcome != _NO_BOUND)
+        hopeful = running & (state.outcome != _NO_POINT) & (state.outcome != _NO_BOUND)
         point = run.scaling.unscale(state.best)
         polished = _refined(run, point, hopeful, 1e-4 * run.tol)
         better = ~(worst(before.residuals) < worst(polished.residuals))
         return state, jax.tree.map(partial(jnp.where, better), polished, before), turn + 1
 
-    ready = begin.outcome != _RUNNING
-    turn = jnp.where(ready, len(STAGES), 0)
-    state, polished, _ = jax.lax.while_loop(unfinished, once, (begin, first, turn))
+    state, polished, _ = jax.lax.while_loop(unfinished, once, (begin, first, jnp.zeros((), jnp.int32)))
     return state, polished
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.residuals import largest
 from karush.solvers.scaling import Scaling
 
+Tree = TypeVar("Tree")
 
 def _judged(
     normalised: Callable[[QuadraticProgram, Point], Point],
@@ -34,8 +36,20 @@ def _judged(
     points: tuple[Point, Point],
 ) -> tuple[Array, Point]:
     """(larger of the two defects, the first problem's certificate)."""
-    own, scaled = (normalised(*pair) for pair in zip(problems, points, strict=True))
-    return jnp.maximum(defect(problems[0], own), defect(problems[1], scaled)), own
+
+    def one(problem: QuadraticProgram, point: Point) -> tuple[Array, Point]:
+        certificate = normalised(problem, point)
+        return defect(problem, certificate), certificate
+
+    # one lowering for both: half of the program
+    defects, certificates = jax.vmap(one)(_stacked(*problems), _stacked(*points))
+    return jnp.max(defects), jax.tree.map(lambda leaf: leaf[0], certificates)
+
+
+def _stacked(*trees: Tree) -> Tree:
+    """Trees of equal structure as one, with a new first axis."""
+    stacked: Tree = jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    return stacked
 
 
 def farkas(
@@ -116,5 +130,5 @@ def decide(
 
 def _sharper(judge: Callable[[Point], tuple[Array, Point]], first: Point, second: Point) -> tuple[Array, Point]:
     """The judgement of the better of two candidates."""
-    judged = jax.vmap(judge)(jax.tree.map(lambda *leaves: jnp.stack(leaves), first, second))
+    judged = jax.vmap(judge)(_stacked(first, second))
     return jax.tree.map(lambda leaf: leaf[jnp.argmin(judged[0])], judged)

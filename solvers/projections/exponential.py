@@ -20,7 +20,7 @@ from karush.solvers.projections.curved import Surface, bisect
 
 def exponential(v: Array) -> Array:
     """Onto the exponential cone, shape (3,)."""
-    return _exponential(v)
+    return _nearest(v, _ratio(v))
 
 
 def _inside(v: Array) -> Array:
@@ -99,22 +99,23 @@ def _on_surface(v: Array, ratio: Array) -> Array:
 
 
 @jax.custom_jvp
-def _exponential(v: Array) -> Array:
+def _nearest(v: Array, ratio: Array) -> Array:
+    """The projection of v, given ρ of the nearest point of the curved surface."""
     flat = jnp.stack([jnp.minimum(v[0], 0), jnp.maximum(v[1], 0), jnp.maximum(v[2], 0)])
-    outside = jnp.where(_flat(v), flat, _on_surface(v, _ratio(v)))
+    outside = jnp.where(_flat(v), flat, _on_surface(v, ratio))
     return jnp.where(_inside(v), v, jnp.where(_polar(v), jnp.zeros_like(v), outside))
 
 
-@_exponential.defjvp
-def _exponential_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (v,), (change,) = primals, tangents
+@_nearest.defjvp
+def _nearest_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    # the change of v says all: ρ is a function of v, whose own change counts in second derivatives alone
+    (v, ratio), (change, _) = primals, tangents
     zero, one = jnp.zeros((), v.dtype), jnp.ones((), v.dtype)
     flat = change * jnp.stack([v[0] < 0, v[1] > 0, v[2] > 0]).astype(v.dtype)
-    ratio = _ratio(v)
     small = jnp.exp(-jnp.abs(ratio))
     up = jnp.stack([one, 1 - ratio, -small])
     down = jnp.stack([small, (1 - ratio) * small, -one])
     beta, y = jnp.maximum(_multipliers(v, ratio)[1], 0), _on_surface(v, ratio)[1]
     surface = Surface(jnp.where(ratio > 0, up, down), jnp.stack([one, -ratio, zero]), beta, y)
     outside = jnp.where(_flat(v), flat, surface.moved(change))
-    return _exponential(v), jnp.where(_inside(v), change, jnp.where(_polar(v), jnp.zeros_like(v), outside))
+    return _nearest(v, ratio), jnp.where(_inside(v), change, jnp.where(_polar(v), jnp.zeros_like(v), outside))
