@@ -25,7 +25,6 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.experimental.sparse import BCOO
 
 from karush.solvers import certificates, cone_polish, verdict
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
@@ -170,12 +169,6 @@ def _advance(run: _Run, state: _State, goal: Array, limit: Array) -> _State:
     return jax.lax.while_loop(unfinished, lambda state: _look(run, _iterations(run, state)), state)
 
 
-def _is_dense(problem: QuadraticProgram) -> bool:
-    cones = None if problem.cone_rows is None else problem.cone_rows.matrix
-    matrices = (problem.quadratic, problem.equality_matrix, problem.inequality_matrix, cones)
-    return not any(isinstance(matrix, BCOO) for matrix in matrices)
-
-
 def _stages(run: _Run, state: _State, limit: Array) -> _State:
     """Stage by stage, each followed by active-set refinement, until that is within the tolerance."""
     rows = rows_of(run.scaled)
@@ -258,7 +251,7 @@ def solve(
     scaled, scaling = equilibrate(problem)
     run = _Run(problem, scaled, scaling, norms(scaled), tol)
     state = replace(_started(run, warm), ended=~sound | crossed)
-    state = _stages(run, state, limit) if _is_dense(problem) else _advance(run, state, tol, limit)
+    state = _stages(run, state, limit) if problem.is_dense else _advance(run, state, tol, limit)
     return _concluded(run, state, sound, crossed)
 
 

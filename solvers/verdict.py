@@ -41,6 +41,9 @@ def _judged(
         certificate = normalised(problem, point)
         return defect(problem, certificate), certificate
 
+    if not problems[0].is_dense:  # sparse matrices cannot be stacked
+        (own_defect, own), (scaled_defect, _) = map(one, problems, points)
+        return jnp.maximum(own_defect, scaled_defect), own
     # one lowering for both: half of the program
     defects, certificates = jax.vmap(one)(_stacked(*problems), _stacked(*points))
     return jnp.max(defects), jax.tree.map(lambda leaf: leaf[0], certificates)

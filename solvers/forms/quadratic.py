@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import jax
 from jax import Array
+from jax.experimental.sparse import BCOO
 
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.separable import Separable
@@ -55,6 +56,13 @@ class QuadraticProgram:
     has_bound_upper: Array | None = None
     cone_rows: ConeRows | None = None
     separable: tuple[Separable, ...] = field(default=(), metadata={"static": True})
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether no matrix is sparse: static."""
+        cones = None if self.cone_rows is None else self.cone_rows.matrix
+        matrices = (self.quadratic, self.equality_matrix, self.inequality_matrix, cones)
+        return not any(isinstance(matrix, BCOO) for matrix in matrices)
 
 
 @jax.tree_util.register_dataclass
