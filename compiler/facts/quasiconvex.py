@@ -8,15 +8,23 @@ f/g <= t for some feasible x, just where
 is at most 0; φ is concave and decreasing, and the least quotient t* is its root (Dinkelbach: On nonlinear fractional
 programming, Management Science 13, 1967). Each φ(t) is a convex problem where f is convex and g affine, or g concave
 and t >= 0, which f >= 0 grants. Greatest quotients likewise, with max, a concave f, and an affine or convex g.
+
+The least of the greatest of several, max_i f_i/g_i, is the root of min max_i f_i - t g_i in the same way (Crouzeix,
+Ferland and Schaible: An algorithm for generalized fractional programs, J. Optim. Theory Appl. 47, 1985); a convex f_i
+stands for f_i/1. The greatest of the least likewise, with min.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
+from karush.compiler.dependence import walk
 from karush.compiler.facts.fact import Facts
+from karush.compiler.facts.terms import unnamed
 from karush.compiler.library import Library
-from karush.compiler.model import Apply, Expr, Kind, Model, Named, Objective, Param, ParamValue, SetUse
+from karush.compiler.model import Apply, Expr, Kind, Model, Objective, Param, ParamValue, Reduce, SetUse
 from karush.compiler.nodes import elementwise
 from karush.compiler.rewrite import substitute
 from karush.stdlib.lattice import Interval, Monotonicity
@@ -26,6 +34,11 @@ LEVEL = "level of the quotient"
 """The name of the param that the level is in the family: no name of a file has spaces."""
 
 
+GREATEST = {"max": "max", "maximum": "maximum"}
+LEAST = {"min": "max", "minimum": "maximum"}
+"""Atoms and reductions that take the greatest or the least, and what takes the greatest of the same parts."""
+
+
 def asks_for_bisection(model: Model) -> bool:
     """``using bisection``?"""
     return model.using is not None and model.using.name == "bisection"
@@ -33,19 +46,29 @@ def asks_for_bisection(model: Model) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """The family of a quotient ``above / below``: ``model`` has the level as a param and φ as its optimal value.
+    """The family of a ``quotient``, or of the greatest (least) of several: ``model`` has the level as a param and φ as
+    its optimal value.
 
-    ``goal`` is the stated objective where the quotient is the level.
+    ``size`` is that of the terms of φ, ``goal`` the stated objective where the quotient is the level.
     """
 
     model: Model
-    above: Expr
-    below: Expr
+    quotient: Expr
+    size: Expr
     goal: Expr
 
 
+@dataclass(frozen=True)
+class AtLevel:
+    """``value`` f - t g or the greatest of such, and ``size`` |f| + |t| g; ``sign`` what f is known to be."""
+
+    value: Expr
+    size: Expr
+    sign: Interval
+
+
 def levels_of(model: Model, facts: Facts, library: Library) -> Levels | None:
-    """The family of a model whose objective is a monotone function of one quotient; None where it is none."""
+    """The family of a model whose objective is a monotone function of quotients; None where it is none."""
     objective = model.objective
     if objective is None:
         return None
@@ -53,14 +76,51 @@ def levels_of(model: Model, facts: Facts, library: Library) -> Levels | None:
     if found is None:
         return None
     quotient, rises = found
-    above, below = quotient.arguments
     least = (objective.sense == "minimize") == rises
-    level = Param(LEVEL, SCALAR, Kind.REAL, _sign(facts[above].interval, quotient), None, quotient.span)
     use = ParamValue(LEVEL, shape=SCALAR, span=quotient.span)
-    value = elementwise("subtract", above, elementwise("multiply", use, below))
-    aim = Objective("minimize" if least else "maximize", None, value, objective.span)
+    at_level = _at_level(quotient, use, facts, GREATEST if least else LEAST)
+    if at_level is None:
+        return None
+    level = Param(LEVEL, SCALAR, Kind.REAL, _sign(at_level.sign, quotient), None, quotient.span)
+    aim = Objective("minimize" if least else "maximize", None, at_level.value, objective.span)
     family = replace(model, params={**model.params, LEVEL: level}, lets={}, objective=aim, using=None)
-    return Levels(family, above, below, substitute(objective.value, {quotient: use}))
+    return Levels(family, quotient, at_level.size, substitute(objective.value, {quotient: use}))
+
+
+def _at_level(expr: Expr, level: Expr, facts: Facts, most: Mapping[str, str]) -> AtLevel | None:
+    """A quotient, or the greatest (least, where ``most`` is LEAST) of several, against a level; None for others."""
+    expr = unnamed(expr)
+    match expr:
+        case Apply(atom="divide", arguments=(above, below)) if not facts[below].is_constant:
+            if not facts[below].interval.is_nonnegative:
+                return None
+            share = elementwise("multiply", level, below)
+            size = elementwise("add", elementwise("abs", above), elementwise("abs", share))
+            return AtLevel(elementwise("subtract", above, share), size, facts[above].interval)
+        case Apply(atom=atom, arguments=arguments) if atom in most:
+            parts = [_at_level(argument, level, facts, most) for argument in arguments]
+            known = [part for part in parts if part is not None]
+            if len(known) < len(parts):
+                return None
+            value = replace(expr, arguments=tuple(part.value for part in known))
+            largest = replace(expr, atom=most[atom], arguments=tuple(part.size for part in known))
+            return AtLevel(value, largest, reduce(Interval.hull, (part.sign for part in known)))
+        case Reduce(operator=operator, body=body) if operator in most:
+            part = _at_level(body, level, facts, most)
+            if part is None:
+                return None
+            sizes = replace(expr, operator=most[operator], body=part.size)
+            return AtLevel(replace(expr, body=part.value), sizes, part.sign)
+    if _has_quotient(expr, facts):
+        return None
+    size = elementwise("add", elementwise("abs", expr), elementwise("abs", level))
+    return AtLevel(elementwise("subtract", expr, level), size, facts[expr].interval)
+
+
+def _has_quotient(expr: Expr, facts: Facts) -> bool:
+    """Whether something is divided by what varies."""
+    nodes = (node for node in walk(expr) if isinstance(node, Apply) and node.atom == "divide")
+    return any(not facts[node.arguments[1]].is_constant for node in nodes)
 
 
 def _sign(interval: Interval, node: Expr) -> SetUse | None:
@@ -69,17 +129,17 @@ def _sign(interval: Interval, node: Expr) -> SetUse | None:
     return None if name is None else SetUse(name, (), node.span)
 
 
-def _quotient(expr: Expr, facts: Facts, library: Library) -> tuple[Apply, bool] | None:
-    """The one quotient by what varies and is not negative, and whether the expression rises with it."""
+def _quotient(expr: Expr, facts: Facts, library: Library) -> tuple[Apply | Reduce, bool] | None:
+    """The quotient by what varies, or the greatest or least of several, and whether the expression rises with it."""
     rises = True
     while True:
-        if isinstance(expr, Named):
-            expr = expr.value
-            continue
-        if not isinstance(expr, Apply) or expr.shape:
+        expr = unnamed(expr)
+        if expr.shape or not isinstance(expr, Apply | Reduce) or not _has_quotient(expr, facts):
             return None
-        if expr.atom == "divide" and not facts[expr.arguments[1]].is_constant:
-            return (expr, rises) if facts[expr.arguments[1]].interval.is_nonnegative else None
+        if isinstance(expr, Reduce):
+            return (expr, rises) if expr.operator in {*LEAST, *GREATEST} else None
+        if expr.atom in {*LEAST, *GREATEST} or (expr.atom == "divide" and not facts[expr.arguments[1]].is_constant):
+            return expr, rises
         varying = [argument for argument in expr.arguments if not facts[argument].is_constant]
         move = _move(expr, varying[0], facts, library) if len(varying) == 1 else Monotonicity.UNKNOWN
         if move is Monotonicity.UNKNOWN:

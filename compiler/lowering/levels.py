@@ -2,11 +2,12 @@
 
 With s = 1 where the quotient is minimised and -1 where it is maximised, τ = s t, and φ(τ) = min s f - τ g, the least
 τ is the root of φ. The x that a solve returns bounds it from above by s f(x)/g(x), and from below by τ if φ(τ) > 0. The
-next level is that upper bound (Dinkelbach's step, which converges superlinearly) where it is news, else the middle.
+next level is that upper bound (Dinkelbach's step, which converges superlinearly) where it is news, else the middle. For
+the greatest of several quotients s f/g is that of the whole.
 
-The derivative is that of the root: φ(τ*(θ); θ) = 0 gives dτ* = -(∂φ/∂θ / ∂φ/∂τ) dθ, where ∂φ/∂τ = -g(x*) by the
-envelope formula. So slack that gains λ in φ gains λ/g(x*) in τ*, and x follows as the solution of the convex problem at
-τ*(θ).
+The derivative is that of the root: φ(τ*(θ); θ) = 0 gives dτ* = -(∂φ/∂θ / ∂φ/∂τ) dθ. By the envelope formula ∂φ/∂τ is
+that of the Lagrangian: -g(x*), or a mean of the -g_i(x*) weighted by multipliers. So slack that gains λ in φ gains
+λ/(-∂φ/∂τ) in τ*, and x follows as the solution of the convex problem at τ*(θ).
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from karush.compiler.facts.quasiconvex import LEVEL, Levels
 from karush.compiler.lowering.compiled import Compiled, Params, Recovered, Start
 from karush.compiler.lowering.recover import Entries
 from karush.compiler.model import Expr
+from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.quadratic_driver import Method, choose, facts_of, solve
+from karush.solvers.residuals import objective, row_sides
 from karush.solvers.result import Solution, Status
 
 MOST_LEVELS = 200
@@ -65,8 +68,19 @@ class QuasiconvexCompiled(Compiled):
             return self._number(self.levels.goal, {**start.params, LEVEL: level}, {})
 
         objective, slope = jax.value_and_grad(goal)(start.params[LEVEL])
-        scale = slope / self._number(self.levels.below, start.params, found.variables)
+        scale = slope / self._fall(start, solution.point)
         return Recovered(found.variables, self._of_the_level(found.duals, scale), objective + blank)
+
+    def _fall(self, start: Start, point: Point) -> Array:
+        """-∂φ/∂τ at the level."""
+        assert self.form is not None
+        fixed = lax.stop_gradient(point)
+
+        def value(level: Array) -> Array:
+            params = {**start.params, LEVEL: level}
+            return _lagrangian(self.program(replace(start, params=params)), fixed)
+
+        return -self.form.sign * jax.grad(value)(start.params[LEVEL])
 
     def _of_the_level(self, duals: Entries, scale: Array) -> Entries:
         """Multipliers of φ as those of the stated objective: gains stay nonnegative."""
@@ -123,11 +137,11 @@ class QuasiconvexCompiled(Compiled):
         settings: Any = replace(self.settings, max_iterations=None)
         solution = Method(settings, choose(facts_of(program, self.strongly_convex), settings.solver))(program, None)
         variables = self.form.layout.split(solution.point.x)
-        above = self.form.sign * self._number(self.levels.above, start.params, variables)
-        below = self._number(self.levels.below, start.params, variables)
+        params = self._at(start, search.level).params
+        value = self.form.sign * self._number(self.levels.quotient, params, variables)
         solved, unbounded = solution.status <= Status.SOLVED_INACCURATE, solution.status == Status.UNBOUNDED
-        quotient = jnp.where(solved & (below > 0), above / jnp.where(below > 0, below, 1), jnp.inf)
-        small = tolerance * (jnp.abs(above) + jnp.abs(search.level) * below) + jnp.finfo(self.dtype).tiny
+        quotient = jnp.where(solved & jnp.isfinite(value), value, jnp.inf)
+        small = tolerance * self._number(self.levels.size, params, variables) + jnp.finfo(self.dtype).tiny
         met = solved & (jnp.abs(solution.objective) <= small)
         lower = jnp.where(solved & (solution.objective > small), jnp.maximum(search.lower, search.level), search.lower)
         upper = jnp.minimum(search.upper, jnp.where(unbounded, search.level, quotient))
@@ -140,3 +154,14 @@ class QuasiconvexCompiled(Compiled):
         stop = met | narrow | ~(solved | unbounded)
         step = jnp.where(unbounded, 2 * search.step, search.step)
         return Search(level, lower, upper, step, search.count + 1, stop)
+
+
+def _lagrangian(problem: QuadraticProgram, point: Point) -> Array:
+    """L at a point whose bounds do not depend on the level: no bound of a var does."""
+    sides = row_sides(problem)
+    pressed = jnp.where(point.z > 0, sides.lower, sides.upper)
+    value = objective(problem, point.x) - point.y @ (problem.equality_matrix @ point.x - problem.equality_rhs)
+    value = value - point.z @ (problem.inequality_matrix @ point.x - pressed)
+    if problem.cone_rows is None or point.u is None:
+        return value
+    return value - point.u @ (problem.cone_rows.matrix @ point.x + problem.cone_rows.offset)

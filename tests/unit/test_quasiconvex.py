@@ -106,6 +106,62 @@ def test_a_quadratic_over_an_affine_function() -> None:
     assert many[0][1] < many[0][0] and np.all(many[1] == Status.SOLVED)
 
 
+SEVERAL = """
+param A[3, 3] in pos, B[3, 3] in pos, b in pos
+var x[3] in nonneg
+let rates = (B @ x) / (A @ x)
+{goal}
+subject to
+  total: sum(x) == b
+using bisection
+"""
+GREATEST = {
+    "maximize min((B[i] @ x) / (A[i] @ x) for i in range(3))": None,
+    "maximize 2 - exp(-min(rates))": None,
+    "minimize max(max((A @ x) / (B @ x)), 2 * x[0])": 2.0,
+}
+
+
+def level_of_several(A: np.ndarray, B: np.ndarray, total: float, slope: float | None) -> float:
+    """The greatest t with Bx >= tAx for some x, or the least with Ax <= tBx and slope x[0] <= t."""
+
+    def is_met(t: float) -> bool:
+        rows = t * A - B if slope is None else np.vstack([A - t * B, slope * np.eye(1, 3)])
+        sides = np.zeros(3) if slope is None else np.array([0, 0, 0, t])
+        return linprog(np.zeros(3), rows, sides, np.ones((1, 3)), [total], bounds=(0, None)).status == 0
+
+    low, high = 0.0, 10.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_met(middle) == (slope is None) else (low, middle)
+    return (low + high) / 2
+
+
+@pytest.mark.parametrize("goal", GREATEST)
+def test_the_greatest_or_least_of_several_quotients(goal: str) -> None:
+    """Rates of growth as von Neumann's model has them; the reference by linear programs level by level."""
+    model, random = compiled(SEVERAL.format(goal=goal)), np.random.default_rng(5)
+    params = {"A": jnp.asarray(random.uniform(0.5, 2, (3, 3))), "B": jnp.asarray(random.uniform(0.5, 2, (3, 3)))}
+    params["b"] = jnp.asarray(1.3)
+
+    def function(moved):
+        out = model.function(moved)
+        return out.objective, out
+
+    solver = jax.jit(jax.value_and_grad(function, has_aux=True))
+    (objective, out), slopes = solver(params)
+    assert out.status == Status.SOLVED
+    wanted = level_of_several(np.asarray(params["A"]), np.asarray(params["B"]), 1.3, GREATEST[goal])
+    wanted = 2 - np.exp(-wanted) if "exp" in goal else wanted
+    np.testing.assert_allclose(objective, wanted, rtol=1e-6)
+    np.testing.assert_allclose(slopes["b"], out.duals["total"], rtol=1e-7, atol=1e-9)
+    for name, value in params.items():
+        direction = jnp.cos(1.0 + jnp.arange(value.size)).reshape(value.shape)
+        ends = [solver({**params, name: value + h * direction})[0][0] for h in (1e-6, -1e-6)]
+        found = jnp.sum(slopes[name] * direction)
+        np.testing.assert_allclose(found, (ends[0] - ends[1]) / 2e-6, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
 def test_statuses() -> None:
     model = compiled(FRACTIONAL.format(goal="minimize (c @ x + e) / (d @ x + r)"))
     out = jax.jit(model.function)(arrays(low=5.0))
@@ -128,6 +184,8 @@ def test_an_unbounded_dividend() -> None:
         ("var x in box(0, 1)\nminimize x / (x - 2)\nusing bisection\n", "W0501"),
         ("var x in box(0, 1), y in box(1, 2)\nminimize x * y\nusing bisection\n", "W0501"),
         ("var x in nonneg\nmaximize x^2 / (x + 1)\nusing bisection\n", "W0501"),
+        ("var x in nonneg\nminimize min(1 / (x + 1), x / (x + 2))\nusing bisection\n", "W0501"),
+        ("var x in nonneg\nminimize x / (x + 1) + 1 / (x + 2)\nusing bisection\n", "W0501"),
     ],
 )
 def test_what_bisection_does_not_take(text: str, code: str) -> None:
