@@ -41,7 +41,7 @@ def arguments(sets: Sets) -> argparse.Namespace:
     parser.add_argument("--embedded-below", type=int, default=1000, help="variables, for solvers other than auto")
     parser.add_argument("--only", default="", help="programs with these names, separated by commas")
     parser.add_argument("--again", action="store_true", help="do what is there already again")
-    parser.add_argument("--seconds", type=float, default=30.0, help="for one solve")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for one solve, of processor time")
     parser.add_argument("--compile-seconds", type=float, default=60.0, help="for compiling one solver of karush")
     parser.add_argument("--slice", type=float, default=float("inf"), help="seconds after which no program is begun")
     return parser.parse_args()

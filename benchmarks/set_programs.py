@@ -30,7 +30,7 @@ from karush.solvers.result import Status
 
 CONE_SETS = ("conic", "sdp")
 
-# A cone program with more variables or rows than this has sparse matrices: the size from which dense ones are slow.
+# A cone program with more variables than this has sparse matrices: the size from which dense ones are slow.
 DENSE = 2000
 
 # P counts as positive definite where its least eigenvalue is above this share of the largest.
@@ -105,8 +105,8 @@ def _order(data: ConeProgram) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def cone_program(data: ConeProgram) -> QuadraticProgram:
     """The program in the solvers' form: A x + s = b, s ∈ K as rows −A x + b ∈ K."""
-    rows, n = data.A.shape
-    is_sparse = max(rows, n) > DENSE
+    n = data.c.size
+    is_sparse = n > DENSE
     A = data.A.tocsr()
     zero, nonneg, curved = _order(data)
     groups = {key: members for key, members in _groups(data).items() if key[0] in KINDS}

@@ -134,8 +134,8 @@ def failures(rows: list[Row], most: float) -> str:
 def document(rows: list[Row], most: float, title: str, introduction: str, command: str, cores: int) -> str:
     """The page."""
     return (
-        f"# {title}\n\nMade by `{command}` on {cores} core{'s' if cores > 1 else ''} ({versions()}). Ratios mean "
-        f"something, single times do not.\n\n{introduction}\n\n"
+        f"# {title}\n\nMade by `{command}` on {cores} core{'s' if cores > 1 else ''} ({versions()}). Times are "
+        f"processor times; ratios mean something, single times do not.\n\n{introduction}\n\n"
         f"Right: the relative KKT error of the answer, or the defect of its certificate, is within {LIMIT:g}, and the "
         f"solve took at most {most:g} s. Claimed: what the solver itself says is solved or proved to have no solution. "
         f"Mean seconds: shifted geometric mean, shift {SHIFT:g} s; what is not right counts as {most:g} s. Times of "

@@ -24,6 +24,9 @@ from karush.solvers.residuals import bound_sides, largest, row_sides
 
 SWEEPS = 10
 
+# Sides of so many times the machine epsilon, relative to the largest one, are zeros that were computed.
+ROUNDING = 100
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -98,15 +101,18 @@ def _times(values: Array | None, factor: Array) -> Array | None:
 
 
 def _distance(problem: QuadraticProgram) -> Array:
-    """How far the origin is from satisfying the rows: the length that x must have."""
+    """How far the origin is from satisfying the rows: the length that x must have; 0 for what is rounding of sides."""
     rows, bounds = row_sides(problem), bound_sides(problem)
+    sides = [jnp.abs(side) for part in (rows, bounds) for side in (part.lower, part.upper)]
     missing = [jnp.abs(problem.equality_rhs)]
     missing += [jnp.maximum(jnp.where(side.has_lower, side.lower, 0), 0) for side in (rows, bounds)]
     missing += [jnp.maximum(jnp.where(side.has_upper, -side.upper, 0), 0) for side in (rows, bounds)]
     cones = problem.cone_rows
     if cones is not None:
         missing.append(jnp.abs(project_dual_rows(cones, -cones.offset)))
-    return jnp.stack([largest(values) for values in missing]).max()
+        sides.append(jnp.abs(cones.offset))
+    distance, most = (jnp.stack([largest(values) for values in parts]).max() for parts in (missing, sides))
+    return jnp.where(distance > ROUNDING * jnp.finfo(most.dtype).eps * most, distance, 0)
 
 
 def _unit(size: Array) -> Array:

@@ -37,6 +37,9 @@ _ASKED = 1e-4
 # A point that is this much better than it must be is not refined: nothing would be seen of it.
 _REFINED = 1e-3
 
+# How much larger than in the equilibrated problem multipliers are taken when they are compared with slacks.
+_BALANCES = (1.0, 1e-3, 1e3)
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -81,19 +84,48 @@ def _blank(problem: QuadraticProgram) -> Point:
     return Point(zeros, jnp.zeros_like(problem.equality_rhs), rows, zeros if has_bounds(problem) else None, cones)
 
 
-def _refined(
-    problem: QuadraticProgram, shaped: tuple[QuadraticProgram, Scaling], point: Point, wanted: Array, tol: Array
-) -> Polished:
+def _refined(problem: QuadraticProgram, point: Point, wanted: Array, tol: Array) -> Polished:
     """The point, refined on its active rows where it is wanted and not good enough as it is.
 
-    ``shaped`` is the equilibrated problem, in which multipliers and slacks are of one size, with its scaling.
+    The rows are guessed in the equilibrated problem, in which multipliers and slacks are of one size. What that size is
+    depends on the objective's scale, which is a guess too: where it does not lead to a solution others are tried.
     """
-    scaled, scaling = shaped
-    labels = guess(rows_of(scaled), scaling.scale(point))
-    residuals = kkt_residuals(problem, point)
+    given = Polished(point, kkt_residuals(problem, point), jnp.zeros(_count(problem), jnp.int32))
     if problem.cone_rows is not None:  # its rows are curved: the conditions are not one linear system
-        return Polished(point, residuals, labels)
-    return polish(problem, point, labels, wanted & ~(worst(residuals) <= _REFINED * tol), 0.1 * _REFINED * tol)
+        return given
+    balances = jnp.asarray(_BALANCES, problem.linear.dtype)
+
+    def unfinished(state: tuple[Array, Polished]) -> Array:
+        trial, best = state
+        enough = jnp.where(trial > 0, 1, _REFINED) * tol
+        return wanted & (trial < balances.size) & ~(worst(best.residuals) <= enough)
+
+    def once(state: tuple[Array, Polished]) -> tuple[Array, Polished]:
+        trial, best = state
+        # tied to the loop: XLA would take what does not depend on it out of it, and do it every time
+        held, _ = jax.lax.optimization_barrier((problem, trial))
+        scaled, scaling = equilibrate(held)
+        labels = guess(rows_of(scaled), _pressed(scaling.scale(point), balances[trial]))
+        tried = polish(problem, point, labels, unfinished(state), 0.1 * _REFINED * tol)
+        return trial + 1, _chosen(~(worst(tried.residuals) >= worst(best.residuals)), tried, best)
+
+    return jax.lax.while_loop(unfinished, once, (jnp.zeros((), jnp.int32), given))[1]
+
+
+def _pressed(point: Point, balance: Array) -> Point:
+    """The point with all multipliers times the balance."""
+    w = None if point.w is None else balance * point.w
+    return Point(point.x, balance * point.y, balance * point.z, w, point.u)
+
+
+def _as_asked(problem: QuadraticProgram, is_shaped: Array) -> tuple[QuadraticProgram, Scaling]:
+    """The equilibrated problem where that is wanted, else the problem itself, with its scaling."""
+    cones = None if problem.cone_rows is None else jnp.ones_like(problem.cone_rows.offset)
+    rows = jnp.ones(problem.inequality_matrix.shape[:1], problem.linear.dtype)
+    same = Scaling(
+        jnp.ones_like(problem.linear), jnp.ones_like(problem.equality_rhs), rows, jnp.ones_like(problem.constant), cones
+    )
+    return jax.lax.cond(is_shaped, equilibrate, lambda given: (given, same), problem)
 
 
 def _proof(problem: QuadraticProgram, claim: Array, given: Point) -> tuple[Array, Point]:
@@ -117,14 +149,13 @@ def solve(names: tuple[str, ...], problem: QuadraticProgram, settings: Settings,
     of interior_point.py; ``iterations`` are the host solvers' own, added up.
     """
     tol = jnp.asarray(settings.tolerance(problem.linear.dtype), problem.linear.dtype)
-    shaped = equilibrate(problem)
     blank = _blank(problem)
     sound = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(problem)]))
     crossed = sound & (certificates.crossing(problem) > tol)
     if warm is None:
         first = Polished(blank, kkt_residuals(problem, blank), jnp.zeros(_count(problem), jnp.int32))
     else:
-        first = _refined(problem, shaped, _completed(problem, warm), sound & ~crossed, tol)
+        first = _refined(problem, _completed(problem, warm), sound & ~crossed, tol)
     known = (jnp.asarray(False) if warm is None else worst(first.residuals) <= tol) & sound
 
     def unfinished(state: _State) -> Array:
@@ -133,11 +164,12 @@ def solve(names: tuple[str, ...], problem: QuadraticProgram, settings: Settings,
     def once(state: _State) -> _State:
         wanted = unfinished(state)
         is_shaped = state.attempt % 2 == 1
-        claim, count, given = _ask(names, settings, _chosen(is_shaped, shaped[0], problem), state.attempt // 2, wanted)
-        given = _chosen(is_shaped, shaped[1].unscale(given), given)
+        asked, scaling = _as_asked(problem, is_shaped)
+        claim, count, given = _ask(names, settings, asked, state.attempt // 2, wanted)
+        given = scaling.unscale(given)
         defect, proof = _proof(problem, claim, given)
         proved = defect <= tol
-        refined = _refined(problem, shaped, given, wanted & (claim != Status.INFEASIBLE) & ~proved, tol)
+        refined = _refined(problem, given, wanted & (claim != Status.INFEASIBLE) & ~proved, tol)
         better = ~(worst(refined.residuals) >= worst(state.best.residuals))
         best = _chosen(better & ~proved, refined, state.best)
         status = jnp.where(proved, claim, classify(best.residuals, tol)).astype(jnp.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import clarabel
 import numpy as np
@@ -22,6 +23,10 @@ CLAIMS = {
     "DualInfeasible": Status.UNBOUNDED,
     "AlmostDualInfeasible": Status.UNBOUNDED,
 }
+
+
+# Statuses that say that it reached what it was asked for.
+_SETTLED = ("Solved", "PrimalInfeasible", "DualInfeasible")
 
 
 def _of_kind(cones: Cones, exponents: Iterator[float]) -> Iterator[object]:
@@ -56,18 +61,39 @@ _PROOF = 1e-9
 _CONES = 1e-10
 
 
-def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
-    """Clarabel's answer; ``tolerance`` is asked of its gap and feasibility alike."""
-    form = conic(program)
+# What it adds to the diagonal of its systems (its own default), and the share of it that a second run adds: multipliers
+# much larger than the data come out wrong with the one, systems near singular fail with the other.
+_REGULAR, _LESS = 1e-8, 1e-12
+
+
+def _settings(program: HostProgram, tolerance: float, max_iterations: int | None, added: float) -> object:
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     tolerance = max(tolerance, _CONES) if program.cones else tolerance
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
     settings.tol_infeas_abs = settings.tol_infeas_rel = max(tolerance, _PROOF)
     settings.max_iter = _ITERATIONS if max_iterations is None else max_iterations
-    n = program.q.shape[0]
+    settings.static_regularization_constant = added
+    return settings
+
+
+def solve(program: HostProgram, tolerance: float, max_iterations: int | None) -> Answer:
+    """Clarabel's answer; ``tolerance`` is asked of its gap and feasibility alike.
+
+    Where it gets stuck before that a second run adds less to its systems, and is taken if it does not get stuck.
+    """
+    form, n = conic(program), program.q.shape[0]
     P = sparse.csc_matrix((n, n)) if program.P is None else sparse.triu(program.P, format="csc")
-    found = clarabel.DefaultSolver(P, program.q, form.matrix, form.rhs, cones_of(form), settings).solve()
+
+    def run(added: float) -> Any:
+        settings = _settings(program, tolerance, max_iterations, added)
+        return clarabel.DefaultSolver(P, program.q, form.matrix, form.rhs, cones_of(form), settings).solve()
+
+    found = run(_REGULAR)
+    iterations = int(found.iterations)
+    if str(found.status) not in _SETTLED and (max_iterations is None or iterations < max_iterations):
+        again = run(_LESS)
+        iterations += int(again.iterations)
+        found = again if str(again.status) in _SETTLED else found
     multipliers = form.multipliers(np.asarray(found.z))
-    claim = CLAIMS.get(str(found.status), Status.LIMIT)
-    return Answer(claim, np.asarray(found.x), *multipliers, int(found.iterations))
+    return Answer(CLAIMS.get(str(found.status), Status.LIMIT), np.asarray(found.x), *multipliers, iterations)
