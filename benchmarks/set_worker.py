@@ -25,7 +25,7 @@ from osqp.interface import OSQPException
 from benchmarks.direct import DIRECT
 from benchmarks.set_programs import Program, judged, read
 from benchmarks.set_rows import Row, Task, clock
-from karush.compiler.lowering.xla_options import QUICK, accepted
+from karush.compiler.lowering.xla_options import OLD_EMITTERS, QUICK, accepted
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.host import sparse_system
 from karush.solvers.host.program import host_program
@@ -36,6 +36,9 @@ from karush.solvers.result import Status
 
 # A call shorter than this is made twice: the first one loads packages.
 SHORT = 2.0
+
+# From so many variables on programs are compiled with LLVM's optimisations; below that counts matter more than times.
+OPTIMISED = 1000
 
 # How often the time that a process has used is looked at, in seconds.
 POLL = 0.2
@@ -82,7 +85,8 @@ def _compiled(problem: QuadraticProgram, solver: str, strongly_convex: bool | No
         found = method(given, None)
         return found.status, found.point, found.certificate
 
-    return jax.jit(solve, compiler_options=accepted(QUICK)).lower(given).compile(), given, choice.name
+    options = QUICK if problem.linear.shape[0] < OPTIMISED else OLD_EMITTERS
+    return jax.jit(solve, compiler_options=accepted(options)).lower(given).compile(), given, choice.name
 
 
 def _own(task: Task, program: Program) -> Row:

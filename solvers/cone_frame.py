@@ -30,6 +30,7 @@ from jax import Array, lax
 
 from karush.solvers.cone_boundary import Boundary, three_rows
 from karush.solvers.forms.cones import ConeRows, Cones
+from karush.solvers.matrices import dense
 from karush.solvers.projections.balls import safe_norm
 from karush.solvers.projections.cones import symmetric_matrix, symmetric_vector
 
@@ -205,9 +206,10 @@ def frame_of(rows: ConeRows, v: Array, slack_scale: Array, pull_scale: Array, ac
     weak, presses, room = (jnp.concatenate(parts) for parts in zip(*boundaries, strict=True))
     gap = jnp.min(room, initial=jnp.inf)
     share, wide = (_snapped(jnp.concatenate(parts)) for parts in (shares, wides))
-    frame = Frame(tuple(bases), share, wide, weak, presses, gap, rows.matrix, rows.cones)
+    F = dense(rows.matrix)
+    frame = Frame(tuple(bases), share, wide, weak, presses, gap, F, rows.cones)
     root = jnp.sqrt(jnp.where((share > 0) & (share < 1), share, 1))
-    return replace(frame, rows=to_frame(frame, rows.matrix) / root[:, None])
+    return replace(frame, rows=to_frame(frame, F) / root[:, None])
 
 
 def _snapped(share: Array) -> Array:

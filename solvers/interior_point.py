@@ -38,6 +38,8 @@ STALLED_NEAR, STALLED_FAR = 3, 15
 # rows in cones: the iteration is interrupted where μ has come down to each of these, times the square root of the
 # tolerance, and refinement, which goes on quadratically, is tried; 0: as far as it gets
 STAGES = (3e-2, 1e-3, 0.0)
+# of the root of the complementarity products, what counts in the comparison of iterates
+SHARE_OF_ROOT = 0.1
 
 # what an iterate shows
 _RUNNING, _OPTIMAL, _NO_POINT, _NO_BOUND, _STUCK = range(5)
@@ -46,15 +48,19 @@ _RUNNING, _OPTIMAL, _NO_POINT, _NO_BOUND, _STUCK = range(5)
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _State:
-    """``best`` is the scaled primal-dual point with the least ``error`` so far, ``idle`` the iterations since then."""
+    """``best`` is the scaled primal-dual point of the least ``rank`` so far, ``idle`` the iterations since then.
+
+    ``near``: whether a point was within the tolerance.
+    """
 
     count: Array
     iterate: Iterate
     delta: Array
     outcome: Array
     best: Point
-    error: Array
+    rank: Array
     idle: Array
+    near: Array
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def _mean(data: Embedded, it: Iterate) -> Array:
 
 
 def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: Iterate, tol: Array) -> tuple:
-    """(what the iterate shows, its scaled point, that point's error)."""
+    """(what the iterate shows, its scaled point, that point's error and rank among the others)."""
     best = iterate_point(data, it, it.tau)
     residuals = kkt_residuals(problem, scaling.unscale(best), _slack(scaling, it))
     error = worst(residuals)
@@ -88,7 +94,16 @@ def _outcome(problem: QuadraticProgram, data: Embedded, scaling: Scaling, it: It
     settled = settled & (jnp.maximum(residuals.primal, residuals.dual) <= 0.1 * tol)
     outcome = jnp.where(settled | (error <= 0.01 * tol), _OPTIMAL, _RUNNING)
     outcome = jnp.where(endless, _NO_BOUND, outcome)
-    return jnp.where(empty, _NO_POINT, outcome), best, error
+    return jnp.where(empty, _NO_POINT, outcome), best, error, error if problem.cone_rows is None else _rank(residuals)
+
+
+def _rank(residuals: Residuals) -> Array:
+    """What iterates are compared by where rows lie in cones: how far they may be from a complementary pair.
+
+    The products of slack and multiplier, which are what was measured, are of the square of that distance where a cone
+    holds weakly; feasibility that got lost in rounding weighs less than they seem to say.
+    """
+    return jnp.maximum(jnp.maximum(residuals.primal, residuals.dual), SHARE_OF_ROOT * jnp.sqrt(residuals.gap))
 
 
 def _slack(scaling: Scaling, it: Iterate) -> Array | None:
@@ -106,8 +121,9 @@ def _beginning(problem: QuadraticProgram, data: Embedded, ready: Array) -> _Stat
         delta=base,
         outcome=jnp.where(ready, _OPTIMAL, _RUNNING).astype(jnp.int32),
         best=iterate_point(data, first, first.tau),
-        error=jnp.full((), jnp.inf, base.dtype),
+        rank=jnp.full((), jnp.inf, base.dtype),
         idle=jnp.zeros((), jnp.int32),
+        near=jnp.asarray(False),
     )
 
 
@@ -122,22 +138,23 @@ def _iterate(run: _Run, begin: _State, goal: Array | None = None) -> _State:
 
     def once(state: _State) -> _State:
         iterate, length = step(data, state.iterate, state.delta)
-        outcome, candidate, error = _outcome(problem, data, scaling, iterate, tol)
-        better = error < state.error
+        outcome, candidate, error, rank = _outcome(problem, data, scaling, iterate, tol)
+        better = rank < state.rank
         moved = length > 0
         # a factorisation that breaks down is tried again with more regularisation
         delta = jnp.where(moved, jnp.maximum(base, state.delta / 10), state.delta * 100)
         idle = jnp.where(better & moved, 0, state.idle + 1)
-        good_enough = jnp.minimum(error, state.error) <= tol
-        stuck = (idle >= jnp.where(good_enough, STALLED_NEAR, STALLED_FAR)) | (delta > 1)
+        near = state.near | (error <= tol)
+        stuck = (idle >= jnp.where(near, STALLED_NEAR, STALLED_FAR)) | (delta > 1)
         return _State(
             count=state.count + 1,
             iterate=iterate,
             delta=delta,
             outcome=jnp.where(stuck & (outcome == _RUNNING), _STUCK, outcome).astype(jnp.int32),
             best=jax.tree.map(lambda new, old: jnp.where(better, new, old), candidate, state.best),
-            error=jnp.where(better, error, state.error),
+            rank=jnp.where(better, rank, state.rank),
             idle=idle,
+            near=near,
         )
 
     return jax.lax.while_loop(unfinished, once, begin)

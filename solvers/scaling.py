@@ -18,7 +18,7 @@ from jax import Array
 from karush.solvers.cone_residuals import by_cone
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import column_terms, dense, magnitudes, row_terms, scaled
+from karush.solvers.matrices import column_terms, magnitudes, row_terms, scaled
 from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.residuals import bound_sides, largest, row_sides
 
@@ -143,7 +143,7 @@ def _scaled_cones(rows: ConeRows | None, factors: Scaling) -> ConeRows | None:
     if rows is None or factors.cones is None:
         return rows
     matrix = scaled(rows.matrix, factors.cones, factors.variables)
-    return replace(rows, matrix=dense(matrix), offset=rows.offset * factors.cones)
+    return replace(rows, matrix=matrix, offset=rows.offset * factors.cones)
 
 
 def equilibrate(problem: QuadraticProgram) -> tuple[QuadraticProgram, Scaling]:

@@ -29,6 +29,7 @@ from karush.solvers.scaling import Scaling
 
 Tree = TypeVar("Tree")
 
+
 def _judged(
     normalised: Callable[[QuadraticProgram, Point], Point],
     defect: Callable[[QuadraticProgram, Point], Array],

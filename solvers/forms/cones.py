@@ -22,6 +22,8 @@ from typing import Literal
 import jax
 from jax import Array
 
+from karush.solvers.matrices import Matrix
+
 ConeKind = Literal["second_order", "exponential", "power", "semidefinite"]
 
 
@@ -53,7 +55,7 @@ class ConeRows:
     point inside the cone in g.
     """
 
-    matrix: Array
+    matrix: Matrix
     offset: Array
     exponents: Array
     cones: tuple[Cones, ...] = field(metadata={"static": True})

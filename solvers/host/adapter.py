@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers import certificates
+from karush.solvers.branching import at_most_once
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.polish import Polished, guess, polish
 from karush.solvers.protocol import Settings
@@ -35,7 +36,7 @@ from karush.solvers.scaling import Scaling, equilibrate
 _ASKED = 1e-4
 
 # A point that is this much better than it must be is not refined: nothing would be seen of it.
-_REFINED = 1e-3
+_REFINED = 1e-2
 
 # How much larger than in the equilibrated problem multipliers are taken when they are compared with slacks.
 _BALANCES = (1.0, 1e-3, 1e3)
@@ -130,12 +131,20 @@ def _as_asked(problem: QuadraticProgram, is_shaped: Array) -> tuple[QuadraticPro
 
 def _proof(problem: QuadraticProgram, claim: Array, given: Point) -> tuple[Array, Point]:
     """(defect, certificate) of a claim that there is no solution; an infinite defect where there is no such claim."""
-    multipliers, ray = certificates.normalised_farkas(problem, given), certificates.normalised_ray(problem, given)
-    empty = certificates.infeasibility_defect(problem, multipliers)
-    endless = certificates.unboundedness_defect(problem, ray)
     is_empty = claim == Status.INFEASIBLE
-    defect = jnp.where(is_empty, empty, jnp.where(claim == Status.UNBOUNDED, endless, jnp.inf))
-    return defect, jax.tree.map(partial(jnp.where, is_empty), multipliers, ray)
+    claimed = is_empty | (claim == Status.UNBOUNDED)
+
+    def judged(_: tuple[Array, Point]) -> tuple[Array, Point]:
+        held, _ = jax.lax.optimization_barrier((problem, claim))
+        multipliers, ray = certificates.normalised_farkas(held, given), certificates.normalised_ray(held, given)
+        empty, endless = (
+            certificates.infeasibility_defect(held, multipliers),
+            certificates.unboundedness_defect(held, ray),
+        )
+        return jnp.where(is_empty, empty, endless), jax.tree.map(partial(jnp.where, is_empty), multipliers, ray)
+
+    nothing = jnp.full((), jnp.inf, problem.linear.dtype), _blank(problem)
+    return at_most_once(claimed, judged, nothing)
 
 
 def _chosen(take: Array, first: Any, second: Any) -> Any:

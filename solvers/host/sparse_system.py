@@ -35,6 +35,10 @@ _TINY = 1e-13
 _SYMMETRIC = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
 _PIVOTED = {"permc_spec": "COLAMD"}
 
+# Where a column has more entries than this times √N the minimum degree order takes longer than the factorisation.
+_FULL = 10.0
+_WITH_FULL = {**_SYMMETRIC, "permc_spec": "COLAMD"}
+
 
 class _Bytes:
     """An array as a key: equal if its bytes are."""
@@ -79,7 +83,8 @@ def _csc(data: Vector, indices: np.ndarray, shape: tuple[int, ...]) -> sparse.cs
 def _best_factor(system: sparse.csc_matrix) -> Any:
     """The factorisation without pivots where it is accurate, else the one with them."""
     probe = np.cos(1.7 * np.arange(system.shape[0]) + 0.3)
-    for options in (_SYMMETRIC, _PIVOTED):
+    has_full = np.diff(system.indptr).max(initial=0) > _FULL * system.shape[0] ** 0.5
+    for options in (_WITH_FULL if has_full else _SYMMETRIC, _PIVOTED):
         try:
             factor = linalg.splu(system, **options)
         except RuntimeError:
