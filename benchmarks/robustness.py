@@ -24,11 +24,11 @@ import numpy as np
 
 from benchmarks.families import FAMILIES, Batch, Family
 from benchmarks.judge import farkas_error, kkt_error, ray_error
-from karush.compiler.lowering.xla_options import QUICK, accepted
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.protocol import Settings
 from karush.solvers.quadratic_driver import NAMES, Method, choose, facts_of, refusal
 from karush.solvers.result import Solution, Status
+from karush.solvers.xla_options import QUICK, accepted
 
 LIMIT = 1e-9
 # as `karush run` compiles: most of the time would go into optimising programs that run for a second; not the large ones

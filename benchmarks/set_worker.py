@@ -25,7 +25,6 @@ from osqp.interface import OSQPException
 from benchmarks.direct import DIRECT
 from benchmarks.set_programs import Program, judged, read
 from benchmarks.set_rows import Row, Task, clock
-from karush.compiler.lowering.xla_options import OLD_EMITTERS, QUICK, accepted
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.host import sparse_system
 from karush.solvers.host.program import host_program
@@ -33,6 +32,7 @@ from karush.solvers.host.registry import HostSolver
 from karush.solvers.protocol import Settings
 from karush.solvers.quadratic_driver import Method, choose, facts_of, taken
 from karush.solvers.result import Status
+from karush.solvers.xla_options import OLD_EMITTERS, QUICK, accepted
 
 # A call shorter than this is made twice: the first one loads packages.
 SHORT = 2.0

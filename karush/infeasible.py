@@ -27,7 +27,10 @@ MOST_TOGETHER = 8
 
 @dataclass(frozen=True)
 class Row:
-    """A condition of the conflict: its place, the params in it, and how far it alone must give way (∞: not enough)."""
+    """A condition of the conflict: its place, the params in it, and how far it alone must give way.
+
+    ∞: that is not enough, NaN: not computed, or not in the units of the statement.
+    """
 
     condition: int
     place: Place
@@ -66,6 +69,8 @@ def explain_conflict(
     places = Places(compiled)
     fixed = places.brought_in()
     conflict, alone = _small_conflict(conditions, weights, fixed)
+    measured = places.measured()
+    alone = np.where(measured[conflict.members] | np.isinf(alone), alone, np.nan)
     known = SideParams(compiled, params)
     within, of_sides = known.entries(conflict.members)
     values = known.movable()
@@ -75,7 +80,7 @@ def explain_conflict(
     )
     entries = sorted({entry for found in of_sides for entry in found})
     changes = _changes(known, conditions, conflict, entries[:MOST_ENTRIES], values)
-    elastic = _together(conditions, conflict, fixed)
+    elastic = least_together(conditions, conflict.members, conditions.present & ~fixed & measured)
     amounts = [] if elastic is None else [(k, elastic.amounts[k]) for k in np.flatnonzero(_clear(conditions, elastic))]
     together = tuple((places[int(k)], float(by)) for k, by in amounts)
     return Explanation(rows, conflict.is_irreducible, changes, together, elastic is not None and elastic.is_least)
@@ -142,10 +147,6 @@ def _is_straight(known: SideParams, conditions: Conditions, entry: Entry, by: fl
     expected = conditions.side + by * tangent
     there = conditions.present
     return bool(np.allclose(moved[there], expected[there], rtol=1e-9, atol=1e-9 * (1 + abs(by))))
-
-
-def _together(conditions: Conditions, conflict: Conflict, fixed: np.ndarray) -> Elastic | None:
-    return least_together(conditions, conflict.members, conditions.present & ~fixed)
 
 
 def _clear(conditions: Conditions, elastic: Elastic) -> np.ndarray:

@@ -32,7 +32,6 @@ from karush.compiler.lowering.split_infinities import joined_infinities, split_i
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.steps import Step, needed_steps, take, worst_status
 from karush.compiler.lowering.verdicts import evidence_by_label
-from karush.compiler.lowering.xla_options import OLD_EMITTERS, accepted
 from karush.compiler.model import Kind, Model
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.implicit import DifferentiableSolution
@@ -40,6 +39,7 @@ from karush.solvers.protocol import Facts as ProblemFacts
 from karush.solvers.protocol import Settings
 from karush.solvers.quadratic_driver import Choice, Method, choose, facts_of, solve
 from karush.solvers.result import Solution, Status
+from karush.solvers.xla_options import OLD_EMITTERS, accepted
 
 Params = Mapping[str, Array]
 Duals = Mapping[str, Any]

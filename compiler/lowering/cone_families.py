@@ -18,7 +18,7 @@ from karush.compiler.model import At, Binder, Constraint, Expr, InSet, Model
 from karush.compiler.reductions.entries import entry_binders, places
 from karush.dsl.source import Span
 from karush.solvers.forms.cones import ConeKind
-from karush.stdlib.shape import Shape
+from karush.stdlib.shape import SCALAR, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,11 @@ class ConeFamily:
     def axes(self) -> Shape:
         """One axis for each binder."""
         return tuple(binder.length for binder in self.binders)
+
+    @property
+    def inner_shape(self) -> Shape:
+        """A cone has one condition for each position of the clause."""
+        return SCALAR
 
     @property
     def has_equations(self) -> bool:

@@ -16,6 +16,8 @@ from jax import Array
 from jax.experimental.sparse import BCOO
 
 from karush.compiler.lowering.compiled import Compiled
+from karush.solvers.conflicts.gaps import with_gaps
+from karush.solvers.matrices import all_dense, dense
 from karush.solvers.residuals import bound_sides, row_sides
 
 MOST_IN_A_SIDE, MOST_IN_A_ROW = 3, 1
@@ -87,11 +89,11 @@ class SideParams:
 
     def _sides(self, own: Mapping[str, Array]) -> tuple[Array, Array]:
         """All sides (K,) and [A; G]."""
-        program = self.compiled.template({**self.params, **own})
+        program = with_gaps(all_dense(self.compiled.template({**self.params, **own})))
         rows, bounds = row_sides(program), bound_sides(program)
         sides = [program.equality_rhs, rows.lower, rows.upper, bounds.lower, bounds.upper]
         parts = [program.equality_matrix, program.inequality_matrix]
-        matrix = jnp.concatenate([m.todense() if isinstance(m, BCOO) else m for m in parts])
+        matrix = jnp.concatenate([dense(part) for part in parts])
         return jnp.concatenate(sides), matrix
 
     def _traces(self, own: Mapping[str, Array], members: np.ndarray) -> tuple[Array, Array]:

@@ -104,6 +104,11 @@ class Template:
         rows = (f for f in self.families if not f.is_equality and self._is_quadratic(f))
         return tuple(by_entries(family, self.knowledge.entry) for family in rows)
 
+    def quadratics_of(self, count: int) -> tuple[QuadraticFamily, ...]:
+        """Those of the first ``count`` families."""
+        among = sum(not family.is_equality and self._is_quadratic(family) for family in self.families[:count])
+        return self.quadratics[:among]
+
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:
         """All rows in cones as they stand in F, equal cones together."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from karush.compiler.lowering.xla_options import QUICK, accepted
+from karush.solvers.xla_options import QUICK, accepted
 
 SMALL = 400
 """Up to so many variables and rows a program is compiled for a quick start rather than for speed."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
 import jax
 import numpy as np
-from jax.experimental.sparse import BCOO
 
 from karush import __version__, infeasible, unbounded
 from karush.cli.exits import DONE, OF_STATUS
@@ -27,12 +26,13 @@ from karush.dsl.sarif import to_sarif
 from karush.output import plain
 from karush.problem import Prepared, Problem
 from karush.report import Times, run_output
-from karush.solvers import interior_point
 from karush.solvers.conflicts.conditions import conditions_of
-from karush.solvers.conflicts.irreducible import feasibility
+from karush.solvers.conflicts.gaps import with_gaps
+from karush.solvers.conflicts.irreducible import common_point
 from karush.solvers.conflicts.relaxation import elastic_weights
 from karush.solvers.forms.quadratic import QuadraticProgram
-from karush.solvers.result import Solution, Status
+from karush.solvers.matrices import all_dense
+from karush.solvers.result import Status
 from karush.told import Teller
 from karush.trouble import why_no_solution
 
@@ -65,35 +65,35 @@ def explained(problem: Problem, prepared: Prepared, binding: Binding) -> Answer:
     """The answer, from the cheapest question on: inner problems, the constraints alone, the whole model."""
     compiled = prepared.compiled
     teller = Teller(problem.model, binding)
-    program = _linear_program(prepared)
-    found = None if program is None else _conflict(prepared, program, teller)
+    program = _program(prepared)
+    found = None if program is None else _conflict(prepared, with_gaps(program), teller)
     if found is not None:
         return found
     outcome = prepared.run()
     status = Status(int(outcome.status))
-    if status is Status.UNBOUNDED and program is not None and outcome.certificate is not None:
+    is_linear = program is not None and program.cone_rows is None
+    if status is Status.UNBOUNDED and program is not None and is_linear and outcome.certificate is not None:
         ray = unbounded.explain_ray(compiled, conditions_of(program), program, np.asarray(outcome.certificate.x))
         return Answer(status.word, unbounded.diagnostic(ray, teller), unbounded.record(ray, teller))
     return Answer(status.word, _as_run(problem, prepared, binding, outcome), {})
 
 
-def _linear_program(prepared: Prepared) -> QuadraticProgram | None:
-    """The program, where its rows are linear and no inner problem stands behind them; else None."""
+def _program(prepared: Prepared) -> QuadraticProgram | None:
+    """The program, where no inner problem stands behind it; else None."""
     compiled = prepared.compiled
-    if compiled.form is None or compiled.steps or compiled.form.cones:
+    if compiled.form is None or compiled.steps:
         return None
-    return _dense(jax.jit(compiled.template)(dict(prepared.arrays)))
+    return all_dense(jax.jit(compiled.template)(dict(prepared.arrays)))
 
 
 def _conflict(prepared: Prepared, program: QuadraticProgram, teller: Teller) -> Answer | None:
     """The conflict, where the constraints alone have no solution."""
-    solution: Solution = jax.jit(interior_point.solve)(feasibility(program))
-    status = Status(int(solution.status))
+    conditions = conditions_of(program)
+    status, weights = common_point(program, conditions)
     if status <= Status.SOLVED_INACCURATE or status is Status.FAILED:
         return None
-    conditions = conditions_of(program)
-    proved = status is Status.INFEASIBLE
-    weights = conditions.weights(solution.certificate) if proved else elastic_weights(conditions)
+    if status is not Status.INFEASIBLE:
+        weights = elastic_weights(conditions)
     if not np.any(weights):
         return None
     found = infeasible.explain_conflict(prepared.compiled, prepared.arrays, conditions, weights)
@@ -105,20 +105,6 @@ def _as_run(problem: Problem, prepared: Prepared, binding: Binding, outcome: Out
     kind = problem.analysis.classification
     assert kind is not None
     return why_no_solution(problem.model, run_output(prepared.compiled, kind, binding, outcome, NO_TIMES))
-
-
-def _dense(program: QuadraticProgram) -> QuadraticProgram:
-    """The program with dense matrices."""
-
-    def full(matrix: Any) -> Any:
-        return matrix.todense() if isinstance(matrix, BCOO) else matrix
-
-    return replace(
-        program,
-        quadratic=full(program.quadratic),
-        equality_matrix=full(program.equality_matrix),
-        inequality_matrix=full(program.inequality_matrix),
-    )
 
 
 def tell(answer: Answer, name: str, style: str) -> None:

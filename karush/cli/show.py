@@ -29,9 +29,7 @@ from karush.compiler.show.stages import interface_schema, show_interface, show_i
 @click.option("--kkt", "kkt", is_flag=True, help="The derived optimality (KKT) conditions.")
 @later("--optimality", help="Another optimality map.")
 @click.option("--curvature", "curvature", is_flag=True, help="The tree of curvatures of objective and constraints.")
-@click.option(
-    "--solver", "solver", is_flag=True, help="The solver and its reason: with -d the choice for the data."
-)
+@click.option("--solver", "solver", is_flag=True, help="The solver and its reason: with -d the choice for the data.")
 @click.option("--interface", "interface", is_flag=True, help="Params, sizes and outputs.")
 @click.option("--json", "as_json", is_flag=True, help="--interface as a JSON schema of the data, or --solver as JSON.")
 @click.option("--ir", "ir", is_flag=True, help="The typed form.")

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from jax.experimental.sparse import BCOO
 
+from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import Matrix
 from karush.solvers.residuals import bound_sides, row_sides
@@ -27,12 +28,16 @@ FEASIBLE = 1e-7
 
 @dataclass(frozen=True)
 class Conditions:
-    """All conditions: ``matrix`` [A; G] (p + m, n), the ``side`` b (K,) of each, and whether it is ``present`` (K,)."""
+    """All conditions: ``matrix`` [A; G] (p + m, n), the ``side`` b (K,) of each, and whether it is ``present`` (K,).
+
+    Beside them ``cone_rows`` always hold: see gaps.py for how a cone becomes a condition.
+    """
 
     matrix: Array
     equations: int
     side: Array
     present: Array
+    cone_rows: ConeRows | None = None
 
     @property
     def variables(self) -> int:
@@ -115,4 +120,5 @@ def conditions_of(problem: QuadraticProgram) -> Conditions:
         equations=len(there),
         side=np.concatenate([np.asarray(side, float) for side in sides]),
         present=np.concatenate([there, *(np.asarray(mask) for mask in masks)]),
+        cone_rows=problem.cone_rows,
     )

@@ -12,6 +12,8 @@ all rows hold but row j, which misses by v / y_j. Each such point is tried on al
 (rows that define an atom, say) are part of every conflict; where the point leaves one of them unsatisfied, the
 conflict without j is solved, many j in one batch: a deletion filter (Chinneck & Dravnieks, ORSA J. Computing 3 (1991)
 157–168), first on groups of conditions, then on single ones. A batch that finds another conflict starts anew with it.
+
+Beside rows in cones, which are always there, a certificate has no basic form, and all is done by solving.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from karush.solvers import interior_point
+from karush.solvers.conflicts import beside_cones
 from karush.solvers.conflicts.conditions import FEASIBLE, Conditions
 from karush.solvers.conflicts.vertices import basic
 from karush.solvers.forms.quadratic import QuadraticProgram
@@ -67,6 +70,16 @@ def feasibility(problem: QuadraticProgram) -> QuadraticProgram:
     )
 
 
+def common_point(problem: QuadraticProgram, conditions: Conditions) -> tuple[Status, Array]:
+    """Whether all conditions of a program have a common point; if not the weights (K,) of a certificate."""
+    if conditions.cone_rows is not None:
+        every = np.ones(len(conditions.side), bool)
+        status, _, weights = beside_cones.solve(conditions, every, np.zeros((len(every), 0)), np.zeros(0))
+        return Status(status), weights
+    solution = jax.jit(interior_point.solve)(feasibility(problem))
+    return Status(int(solution.status)), conditions.weights(solution.certificate)
+
+
 def irreducible(conditions: Conditions, weights: Array, fixed: Array) -> Conflict:
     """An irreducible conflict within the support of a certificate (K,); ``fixed`` (K,) are always there."""
     crossing = conditions.crossing()
@@ -74,7 +87,7 @@ def irreducible(conditions: Conditions, weights: Array, fixed: Array) -> Conflic
     always = np.flatnonzero(fixed & conditions.present)
     conflict = _basic_conflict(conditions, weights, fixed, always)
     if conflict is None:
-        members = np.flatnonzero((weights != 0) & conditions.present & ~fixed)
+        members = _support(conditions, np.where(fixed, 0, weights))
         conflict = Conflict(members, weights[members], np.zeros(len(members), bool))
     return _filtered(conditions, conflict, fixed, always)
 
@@ -85,8 +98,10 @@ def irreducible(conditions: Conditions, weights: Array, fixed: Array) -> Conflic
 def _basic_conflict(conditions: Conditions, weights: Array, fixed: Array, always: Array) -> Conflict | None:
     """The conflict of a basic certificate, with the points that show which members are needed.
 
-    None where the basic one is no certificate within rounding.
+    None where the basic one is no certificate within rounding, or there are cones.
     """
+    if conditions.cone_rows is not None:
+        return None
     support = _support(conditions, weights)
     y = weights[support]
     rows, side = _pressed(conditions, support, y)
@@ -215,9 +230,11 @@ def _smallest(
     found = []
     for piece, one in zip(pieces, weights, strict=True):
         less = np.delete(conflict.members, piece)
-        rest = Conflict(less, one[less], np.zeros(len(less), bool))
         basic_one = _basic_conflict(conditions, one, fixed, always)
-        found.append(rest if basic_one is None else basic_one)
+        if basic_one is None:
+            rest = np.intersect1d(less, _support(conditions, one))
+            basic_one = Conflict(rest, one[rest], np.zeros(len(rest), bool))
+        found.append(basic_one)
     if not found:
         return None
     best = min(found, key=lambda c: len(c.members))
@@ -227,6 +244,8 @@ def _smallest(
 
 def _without(conditions: Conditions, members: Array, always: Array, batch: list[Array]) -> tuple[Array, Array]:
     """Status and certificate (K,) of the members less each of some groups, beside what is always there."""
+    if conditions.cone_rows is not None:
+        return _without_beside_cones(conditions, members, always, batch)
     taken = np.concatenate([members, always])
     keep = np.ones((LANES, len(taken)), bool)
     for lane, piece in enumerate(batch):
@@ -239,6 +258,19 @@ def _without(conditions: Conditions, members: Array, always: Array, batch: list[
     weights = np.zeros((len(batch), len(conditions.side)))
     weights[:, taken] = np.asarray(multipliers)[: len(batch)]
     return np.asarray(status)[: len(batch)], weights
+
+
+def _without_beside_cones(
+    conditions: Conditions, members: Array, always: Array, batch: list[Array]
+) -> tuple[Array, Array]:
+    """The same where there are cones: one after the other."""
+    nothing, free = np.zeros((len(conditions.side), 0)), np.zeros(0)
+    found = []
+    for piece in batch:
+        keep = np.zeros(len(conditions.side), bool)
+        keep[always] = keep[np.delete(members, piece)] = True
+        found.append(beside_cones.solve(conditions, keep, nothing, free))
+    return np.array([status for status, *_ in found]), np.stack([weights for *_, weights in found])
 
 
 @jax.jit

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from karush.solvers import interior_point
+from karush.solvers.conflicts import beside_cones
 from karush.solvers.conflicts.conditions import Conditions
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.result import Status
@@ -131,6 +132,11 @@ def _with_columns(conditions: Conditions, taken: Array, cost: Array) -> tuple[in
 
 def _solve(conditions: Conditions, layout: Layout, moves: Array, cost: Array) -> tuple[Array, Array, Array]:
     """Status (L,), t (L, c) and multipliers (L, K) for moves (L, K, c)."""
+    if conditions.cone_rows is not None:
+        every = np.ones(len(conditions.side), bool)
+        found = [beside_cones.solve(conditions, every, own, cost) for own in moves]
+        status, t, multipliers = zip(*found, strict=True)
+        return np.array(status), np.stack(t), np.stack(multipliers)
     n, c = conditions.variables, moves.shape[2]
     sign = conditions.sign[layout.rows]
     lower, upper = np.zeros((2, n + c)), np.zeros((2, n + c))

@@ -112,3 +112,61 @@ def test_data_without_infeasible_and_a_code_with_it_are_refused(capsys):
     assert run(["explain", "E0301", "--infeasible"]) == 2
     assert run(["explain", str(PLAN / "plan.opt"), "--format", "json"]) == 2
     assert "--infeasible" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- rows in cones
+
+BALL = """dim n
+param cap
+var x[n] in nonneg
+minimize sum(x)
+subject to
+  ball: norm2(x) <= cap
+  total: sum(x) >= 5
+  other: x[0] <= 3
+"""
+
+
+def test_a_row_with_a_norm_is_relaxed_by_its_side(explain):
+    """Σx ≥ 5 needs ‖x‖ ≥ 5/√3; ‖x‖ ≤ 1 allows Σx ≤ √3."""
+    code, text = explain(BALL, {"cap": 1, "n": 3})
+    assert code == 3
+    assert "these 2 conditions conflict, and each of them alone does not" in text
+    assert "(cap = 1): relaxed by 1.887 it is enough" in text
+    assert "relaxed by 3.268 it is enough" in text
+    assert "least relaxation: cap by +1.887" in text
+
+
+CONES = """dim n, m
+param A[m, n], r[m] in pos
+var x[n], P[n, n] in psd
+minimize sumsq(x)
+subject to
+  near: [r[i], x[0] - A[i, 0], x[1] - A[i, 1]] in soc for i in m
+  small: trace(P) <= 1
+  large: P - eye(n) in psd
+  flat: sumsq(x) <= 100
+"""
+
+
+def test_stated_cones_conflict_one_by_one(explain):
+    """Discs of radius 1 and 1.5 whose centres are 4 apart; beside them a matrix P ⪰ I with the trace 2 > 1."""
+    code, text = explain(CONES, {"A": [[0, 0], [4, 0], [1, 1]], "r": [1, 1.5, 5]}, "--format", "json")
+    record = json.loads(text)
+    assert code == 3 and record["irreducible"] is True
+    names = {(row["name"], row["at"].get("i")) for row in record["conflict"]}
+    assert names in ({("near", 0), ("near", 1)}, {("small", None), ("large", None)})
+    assert all(row["alone"]["enough"] is False for row in record["conflict"])
+    amounts = {(row["name"], row["at"].get("i")): row["by"] for row in record["together"]}
+    assert sum(by for (name, _), by in amounts.items() if name == "near") == pytest.approx(1.5, rel=1e-6)
+    # trace(P) <= 1 + a and P + bI ⪰ I have a common point where 2 - 2b <= 1 + a
+    assert amounts.get(("small", None), 0) + 2 * amounts.get(("large", None), 0) == pytest.approx(1, rel=1e-6)
+
+
+def test_a_quadratic_row_is_named_without_an_amount(explain):
+    text = "param cap\nvar x\nminimize x\nsubject to\n  q: x^2 <= cap\n  low: x >= 3\n"
+    code, told = explain(text, {"cap": 4}, "--format", "json")
+    rows = {row["name"]: row for row in json.loads(told)["conflict"]}
+    assert code == 3 and set(rows) == {"q", "low"}
+    assert rows["low"]["alone"] == {"enough": True, "by": pytest.approx(1, rel=1e-6)}
+    assert rows["q"]["alone"] == {"enough": None, "by": None}
