@@ -21,6 +21,7 @@ from karush.solvers import interior_point
 from karush.solvers.conflicts.conditions import Conditions
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import QuadraticProgram
+from karush.solvers.matrices import dense
 from karush.solvers.result import Status
 from karush.solvers.xla_options import QUICK, accepted
 
@@ -71,4 +72,4 @@ def _solve(rows: Any, side: Any, masks: Any, cost: Any, cones: ConeRows) -> tupl
 
 def _widened(cones: ConeRows, count: int) -> ConeRows:
     """The rows with zeros for moves behind the variables."""
-    return ConeRows(jnp.pad(cones.matrix, ((0, 0), (0, count))), cones.offset, cones.exponents, cones.cones)
+    return ConeRows(jnp.pad(dense(cones.matrix), ((0, 0), (0, count))), cones.offset, cones.exponents, cones.cones)
