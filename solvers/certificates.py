@@ -26,12 +26,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers.cone_certificates import farkas_parts, ray_defect, still_gram
+from karush.solvers.cone_certificates import farkas_parts, ray_defect, still_rows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import Symmetric, dense, row_maxima, row_terms
+from karush.solvers.matrices import Symmetric, row_maxima, row_terms
 from karush.solvers.projections.cones import project_dual_rows
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows, rows_of
+from karush.solvers.separable import gram_inverse
 
 CORRECTIONS = 4
 
@@ -171,15 +172,13 @@ def sharpened_farkas(problem: QuadraticProgram, certificate: Point, delta: Array
     A, v = problem.equality_matrix, rows.multipliers(certificate)
     clear = jnp.abs(v) > jnp.sqrt(delta) * jnp.maximum(largest(jnp.abs(v)), largest(jnp.abs(certificate.y)))
     v = jnp.where(clear, v, 0)
-    n = problem.linear.shape[0]
-    H = A.T @ A + rows.gram(clear.astype(v.dtype)) + delta * jnp.eye(n, dtype=v.dtype)
-    F = jnp.zeros((0, n), v.dtype) if cones is None else dense(cones.matrix)
+    F = jnp.zeros((0, problem.linear.shape[0]), v.dtype) if cones is None else cones.matrix
     u = jnp.zeros(0, v.dtype) if certificate.u is None else certificate.u
-    factor = jnp.linalg.cholesky(H + F.T @ F)
+    inverse = gram_inverse(replace(problem, quadratic=None), clear.astype(v.dtype), jnp.ones_like(u), delta)
 
     def correct(_: int, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         y, v, u = carry
-        t = jax.scipy.linalg.cho_solve((factor, True), A.T @ y + rows.adjoint(v) + F.T @ u)
+        t = inverse(A.T @ y + rows.adjoint(v) + F.T @ u)
         return y - A @ t, jnp.where(clear, v - rows.apply(t), 0), u - F @ t
 
     y, v, u = jax.lax.fori_loop(0, CORRECTIONS, correct, (certificate.y, v, u))
@@ -196,17 +195,21 @@ def sharpened_ray(problem: QuadraticProgram, certificate: Point, delta: Array) -
     A, d = problem.equality_matrix, certificate.x
     value = rows.apply(d)
     held = (rows.sides.has_lower | rows.sides.has_upper) & (jnp.abs(value) <= jnp.sqrt(delta) * largest(jnp.abs(value)))
-    n = d.shape[0]
-    H = A.T @ A + rows.gram(held.astype(d.dtype))
-    if problem.quadratic is not None:
-        P = dense(problem.quadratic)
-        H = H + P.T @ P
-    if problem.cone_rows is not None:
-        H = H + still_gram(problem.cone_rows, d, delta)
-    factor = jnp.linalg.cholesky(H + delta * jnp.eye(n, dtype=d.dtype))
+    still = d[:0] if problem.cone_rows is None else still_rows(problem.cone_rows, d, delta)
+    held = held.astype(d.dtype)
+    inverse = gram_inverse(problem, held, still, delta)
+
+    def pressed(d: Array) -> Array:
+        """H d without δ."""
+        total = A.T @ (A @ d) + rows.adjoint(held * rows.apply(d))
+        if problem.quadratic is not None:
+            total = total + problem.quadratic.T @ (problem.quadratic @ d)
+        if problem.cone_rows is not None:
+            total = total + problem.cone_rows.matrix.T @ (still * (problem.cone_rows.matrix @ d))
+        return total
 
     def correct(_: int, d: Array) -> Array:
-        return d - jax.scipy.linalg.cho_solve((factor, True), H @ d)
+        return d - inverse(pressed(d))
 
     d = jax.lax.fori_loop(0, CORRECTIONS, correct, d)
     return normalised_ray(problem, replace(certificate, x=d))

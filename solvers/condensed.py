@@ -19,7 +19,7 @@ Rows in cones, F dx + V du = h, are more rows of C, for which V is a block to ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 
 import jax
@@ -27,8 +27,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.solvers.cones.product import ProductScaling
-from karush.solvers.forms.separable import Separable
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import Matrix, dense, mixed, scaled
+from karush.solvers.parted_matrix import PartedMatrix
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows
 from karush.solvers.separable import PartedFactor, inverse_factor, parted
@@ -79,7 +79,7 @@ class Block:
 class ScaledCones:
     """The rows in cones: ``matrix`` F (r, n) and V with (V + δI)⁻¹."""
 
-    matrix: Array
+    matrix: Matrix
     scaling: ProductScaling
 
 
@@ -90,10 +90,11 @@ class Condensed:
 
     ``quadratic`` P or None, ``equality_matrix`` A, ``rows`` C, ``ratio`` V (k,), ``weight`` (V + δ)⁻¹ (k,), zero
     at rows that are not there, ``present`` (k,); ``inverse`` L⁻¹ for H = LLᵀ, or the factor of
-    separable.py, ``schur`` L⁻¹ of A H⁻¹Aᵀ + δI. ``cones`` F and V of the rows in cones.
+    separable.py, ``schur`` L⁻¹ of A H⁻¹Aᵀ + δI. ``cones`` F and V of the rows in cones. ``ridge`` times I is added
+    to P.
     """
 
-    quadratic: Array | None
+    quadratic: Matrix | None
     equality_matrix: Array
     rows: Rows
     ratio: Array
@@ -102,6 +103,7 @@ class Condensed:
     inverse: Array | PartedFactor
     schur: Array
     cones: ScaledCones
+    ridge: float = field(default=0.0, metadata={"static": True})
 
     def product(self, d: Block) -> Block:
         """The unregularised matrix times d."""
@@ -110,6 +112,8 @@ class Condensed:
         x = -(A.T @ d.y) - self.rows.adjoint(d.v) - F.T @ d.u
         if self.quadratic is not None:
             x = x + self.quadratic @ d.x
+        if self.ridge:
+            x = x + self.ridge * d.x
         v = jnp.where(self.present[:, None], self.rows.apply(d.x) + self.ratio[:, None] * d.v, 0)
         return Block(x, A @ d.x, v, F @ d.x + self.cones.scaling.multiply(d.u))
 
@@ -142,57 +146,66 @@ def _apply(inverse: Array | PartedFactor, rhs: Array) -> Array:
 
 
 def factorise(
-    quadratic: Array | None,
+    quadratic: Matrix | None,
     equality_matrix: Array,
     rows: Rows,
     ratio: Array,
     present: Array,
     delta: Array,
     cones: ScaledCones,
-    separable: tuple[Separable, ...] = (),
+    ridge: float = 0.0,
 ) -> Condensed:
-    """Factorise for the ratios V (k,) of the present rows; NaN in the factors where H is not positive definite."""
+    """Factorise for the ratios V (k,) of the present rows; NaN in the factors where H is not positive definite.
+
+    Matrices in parts (parted_matrix.py) are factorised without the variables of the parts. ``ridge`` is added to P.
+    """
     weight = jnp.where(present, 1 / (ratio + delta), 0)
     present_ratio = jnp.where(present, ratio, 0)
     inverse: Array | PartedFactor
-    if separable:
-        inverse, schur = _parted(quadratic, equality_matrix, rows, weight, delta, cones, separable)
-    else:
-        inverse, schur = _whole(quadratic, equality_matrix, rows, weight, delta, cones)
-    return Condensed(quadratic, equality_matrix, rows, present_ratio, weight, present, inverse, schur, cones)
+    by = _parted if isinstance(rows.matrix, PartedMatrix) else _whole
+    inverse, schur = by(quadratic, equality_matrix, rows, weight, delta, cones, ridge)
+    return Condensed(quadratic, equality_matrix, rows, present_ratio, weight, present, inverse, schur, cones, ridge)
 
 
 def _whole(
-    quadratic: Array | None, equality_matrix: Array, rows: Rows, weight: Array, delta: Array, cones: ScaledCones
+    quadratic: Matrix | None,
+    equality_matrix: Array,
+    rows: Rows,
+    weight: Array,
+    delta: Array,
+    cones: ScaledCones,
+    ridge: float,
 ) -> tuple[Array, Array]:
     """The factors of H and of its Schur complement."""
     n = equality_matrix.shape[1]
     dtype = equality_matrix.dtype
-    H = rows.gram(weight) + cones.scaling.gram(cones.matrix)
-    H = H + equality_matrix.T @ equality_matrix + delta * jnp.eye(n, dtype=dtype)
+    H = rows.gram(weight) + cones.scaling.gram(dense(cones.matrix))
+    H = H + equality_matrix.T @ equality_matrix + (delta + ridge) * jnp.eye(n, dtype=dtype)
     if quadratic is not None:
-        H = H + quadratic
+        H = H + dense(quadratic)
     inverse = inverse_factor(H)
     half = inverse @ equality_matrix.T
     return inverse, inverse_factor(half.T @ half + delta * jnp.eye(half.shape[1], dtype=dtype))
 
 
 def _parted(
-    quadratic: Array | None,
+    quadratic: Matrix | None,
     equality_matrix: Array,
     rows: Rows,
     weight: Array,
     delta: Array,
     cones: ScaledCones,
-    separable: tuple[Separable, ...],
+    ridge: float,
 ) -> tuple[PartedFactor, Array]:
     """The same without the variables that separate."""
     p, m = equality_matrix.shape[0], rows.matrix.shape[0]
-    diagonal = jnp.full(equality_matrix.shape[1], delta)
+    diagonal = jnp.full(equality_matrix.shape[1], delta + ridge)
     if rows.bounded:
         diagonal = diagonal + weight[m:]
-    stack = [equality_matrix, jnp.sqrt(weight[:m])[:, None] * dense(rows.matrix), cones.scaling.half(cones.matrix)]
-    factor = parted(quadratic, diagonal, jnp.concatenate(stack), p, separable)
+    matrices = [scaled(rows.matrix, jnp.sqrt(weight[:m]), jnp.ones_like(diagonal))]
+    if cones.matrix.shape[0]:
+        matrices.append(mixed(cones.matrix, cones.scaling.half))
+    factor = parted(quadratic, diagonal, equality_matrix, matrices)
     schur = equality_matrix @ factor.apply(equality_matrix.T)
     return factor, inverse_factor(0.5 * (schur + schur.T) + delta * jnp.eye(p, dtype=schur.dtype))
 

@@ -14,7 +14,7 @@ from jax import Array
 from karush.solvers.cone_residuals import by_cone
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import QuadraticProgram
-from karush.solvers.matrices import dense, row_maxima, row_terms
+from karush.solvers.matrices import row_maxima, row_terms
 from karush.solvers.projections.cones import project_dual_rows, project_rows
 
 
@@ -41,11 +41,10 @@ def ray_defect(problem: QuadraticProgram, d: Array, slack: Array | None) -> Arra
     return _most(jnp.abs(outside) / jnp.where(terms > 0, terms, 1))
 
 
-def still_gram(rows: ConeRows, d: Array, delta: Array) -> Array:
-    """FᵀF over the cones in which a direction clearly does not move, (n, n)."""
-    F, value = dense(rows.matrix), by_cone(rows, jnp.abs(rows.matrix @ d))
-    still = value <= jnp.sqrt(delta) * _most(value)
-    return (F * still[:, None]).T @ F
+def still_rows(rows: ConeRows, d: Array, delta: Array) -> Array:
+    """1 at the rows of the cones in which a direction clearly does not move, else 0; (r,)."""
+    value = by_cone(rows, jnp.abs(rows.matrix @ d))
+    return (value <= jnp.sqrt(delta) * _most(value)).astype(d.dtype)
 
 
 def _most(values: Array) -> Array:

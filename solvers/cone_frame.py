@@ -30,7 +30,7 @@ from jax import Array, lax
 
 from karush.solvers.cone_boundary import Boundary, three_rows
 from karush.solvers.forms.cones import ConeRows, Cones
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import Matrix, mixed, scaled, unsparse
 from karush.solvers.projections.balls import safe_norm
 from karush.solvers.projections.cones import symmetric_matrix, symmetric_vector
 
@@ -52,7 +52,7 @@ class Frame:
     weak: Array
     presses: Array
     gap: Array
-    rows: Array
+    rows: Matrix
     cones: tuple[Cones, ...] = field(metadata={"static": True})
 
 
@@ -206,10 +206,11 @@ def frame_of(rows: ConeRows, v: Array, slack_scale: Array, pull_scale: Array, ac
     weak, presses, room = (jnp.concatenate(parts) for parts in zip(*boundaries, strict=True))
     gap = jnp.min(room, initial=jnp.inf)
     share, wide = (_snapped(jnp.concatenate(parts)) for parts in (shares, wides))
-    F = dense(rows.matrix)
+    F = unsparse(rows.matrix)
     frame = Frame(tuple(bases), share, wide, weak, presses, gap, F, rows.cones)
     root = jnp.sqrt(jnp.where((share > 0) & (share < 1), share, 1))
-    return replace(frame, rows=to_frame(frame, F) / root[:, None])
+    turned = mixed(F, lambda block: to_frame(frame, block))
+    return replace(frame, rows=scaled(turned, 1 / root, jnp.ones(F.shape[1], root.dtype)))
 
 
 def _snapped(share: Array) -> Array:

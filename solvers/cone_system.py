@@ -22,8 +22,10 @@ from karush.solvers.cone_frame import Frame, frame_of, from_frame
 from karush.solvers.cone_residuals import multiplier_weight, slack_scale
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import below
+from karush.solvers.parted_matrix import PartedMatrix
 from karush.solvers.projections.cones import project_cones, project_dual_rows
+from karush.solvers.separable import in_parts
 
 
 def image(problem: QuadraticProgram, point: Point) -> Array | None:
@@ -60,8 +62,9 @@ def framed(problem: QuadraticProgram, frame: Frame | None) -> QuadraticProgram:
     """The quadratic program with the rows of the frame below its own; their sides do not matter."""
     if problem.cone_rows is None or frame is None:
         return problem
-    matrix = jnp.concatenate([dense(problem.inequality_matrix), frame.rows])
-    return replace(problem, inequality_matrix=matrix, cone_rows=None)
+    if isinstance(frame.rows, PartedMatrix):
+        problem = in_parts(problem)
+    return replace(problem, inequality_matrix=below(problem.inequality_matrix, frame.rows), cone_rows=None)
 
 
 def open_ways(frame: Frame, weak: Array, rates: Array, tolerance: Array) -> tuple[Array, Array]:

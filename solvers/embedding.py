@@ -27,7 +27,7 @@ from karush.solvers.condensed import Block, ScaledCones, factorise
 from karush.solvers.cones import product
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import dense, unsparse
 from karush.solvers.rows import Rows, rows_of
 
 
@@ -137,19 +137,18 @@ def start(data: Embedded, delta: Array) -> Iterate:
     if not product.is_symmetric(cones):
         return _central_start(data)
     present = data.low | data.high | data.pinned
-    n, k = problem.linear.shape[0], data.lower.shape[0]
+    k = data.lower.shape[0]
     dtype = problem.linear.dtype
-    quadratic = jnp.eye(n, dtype=dtype) * 1e-2 if problem.quadratic is None else dense(problem.quadratic)
     ratio = jnp.where(data.pinned, 0, jnp.ones(k, dtype))
     system = factorise(
-        quadratic,
+        None if problem.quadratic is None else unsparse(problem.quadratic),
         dense(problem.equality_matrix),
         rows,
         ratio,
         present,
         delta,
         _unscaled(cones, delta),
-        problem.separable,
+        ridge=1e-2 if problem.quadratic is None else 0.0,
     )
     nearest = jnp.where(data.low & data.high, (data.lower + data.upper) / 2, jnp.where(data.low, data.lower, 0))
     nearest = jnp.where(data.high & ~data.low, data.upper, nearest)
@@ -199,7 +198,7 @@ def _central_start(data: Embedded) -> Iterate:
 def _unscaled(cones: ConeRows, delta: Array) -> ScaledCones:
     """The rows in symmetric cones with V = I."""
     e = product.centre(cones)
-    return ScaledCones(dense(cones.matrix), product.scale(cones, e, e, delta))
+    return ScaledCones(unsparse(cones.matrix), product.scale(cones, e, e, delta))
 
 
 def _interior(values: Array, present: Array) -> Array:

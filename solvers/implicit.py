@@ -41,7 +41,7 @@ from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.kkt import flatten, unflatten
 from karush.solvers.linearisation import Linearisation, linearise, of_rows
-from karush.solvers.matrices import Diagonal
+from karush.solvers.matrices import symmetric_part
 from karush.solvers.one_sided import one_sided
 from karush.solvers.projections.cones import project_rows
 from karush.solvers.protocol import Method
@@ -71,7 +71,7 @@ class DifferentiableSolution:
 def symmetrised(problem: QuadraticProgram) -> QuadraticProgram:
     """The same objective ½xᵀPx written with (P + Pᵀ)/2, so that every entry of P has its own derivative."""
     P = problem.quadratic
-    return problem if P is None or isinstance(P, Diagonal) else replace(problem, quadratic=0.5 * (P + P.T))
+    return problem if P is None else replace(problem, quadratic=symmetric_part(P))
 
 
 def _sides(problem: QuadraticProgram, lin: Linearisation) -> tuple[Array, Array | None]:

@@ -31,6 +31,7 @@ from karush.solvers.residuals import (
 )
 from karush.solvers.result import Residuals, Solution, Status
 from karush.solvers.scaling import Scaling, equilibrate
+from karush.solvers.separable import in_parts
 
 MAX_ITERATIONS = 100
 # iterations without progress before giving up: where the point is within the tolerance, and where it is not
@@ -228,6 +229,7 @@ def solve(
     (the best point found, not within 1000 tol), FAILED (data that is not finite). The point is always finite.
     """
     dtype = problem.linear.dtype
+    problem = in_parts(problem)
     tol = jnp.asarray(default_tolerance(dtype) if tol is None else tol, dtype)
     sound = _is_finite(problem)
     crossed = certificates.crossing(problem) > tol

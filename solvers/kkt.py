@@ -43,7 +43,8 @@ from jax import Array, lax
 
 from karush.solvers.diagonal_factor import DiagonalFactor, by_row
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.matrices import Diagonal, column_terms, dense, row_terms
+from karush.solvers.matrices import Diagonal, column_terms, dense, row_terms, scaled
+from karush.solvers.parted_matrix import PartedMatrix
 from karush.solvers.refinement import STEPS, refine
 from karush.solvers.separable import PartedFactor, parted, unfactored_parts
 from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
@@ -155,18 +156,17 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None, f
             by_row(entries, jnp.concatenate(rows) * column, delta), column, equality, row, active_z, active_w
         )
     A = equality[:, None] * dense(problem.equality_matrix) * column
-    G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
     weight = None
     if fractional:
         row = jnp.where(active_z < 1, jnp.minimum(row, 1 / jnp.sqrt(jnp.where(active_z < 1, 1 - active_z, 1))), row)
-        G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
         weight = _row_weight(active_z, row, rho)
-    if problem.separable:
-        P = None if problem.quadratic is None else column[:, None] * dense(problem.quadratic) * column
+    if isinstance(problem.inequality_matrix, PartedMatrix):
+        P = None if problem.quadratic is None else scaled(problem.quadratic, column, column)
         shares = jnp.full_like(row, rho) if weight is None else weight
-        stack = jnp.concatenate([rho**0.5 * A, jnp.sqrt(shares)[:, None] * G])
-        parts = parted(P, jnp.where(free > 0, delta, 1), stack, A.shape[0], problem.separable)
+        own = scaled(problem.inequality_matrix, jnp.sqrt(shares) * active_z * row, column)
+        parts = parted(P, jnp.where(free > 0, delta, 1), rho**0.5 * A, (own,))
         return KktFactor(parts, column, equality, row, active_z, active_w, weight)
+    G = (active_z * row)[:, None] * dense(problem.inequality_matrix) * column
     H = rho * (A.T @ A + G.T @ G) if weight is None else rho * (A.T @ A) + (G.T * weight) @ G
     if problem.quadratic is not None:
         H = H + column[:, None] * dense(problem.quadratic) * column
@@ -245,8 +245,8 @@ def unfactored(problem: QuadraticProgram, active_z: Array, active_w: Array | Non
     if isinstance(problem.quadratic, Diagonal):
         r = problem.equality_rhs.shape[0] + active_z.shape[0]
         inverse = DiagonalFactor(ones, jnp.zeros((r, ones.shape[0]), ones.dtype), jnp.ones((r,), ones.dtype))
-    elif problem.separable:
-        inverse = unfactored_parts(problem.separable, ones)
+    elif isinstance(problem.inequality_matrix, PartedMatrix):
+        inverse = unfactored_parts((problem.inequality_matrix,), ones)
     elif not has_sparse_matrix(problem):
         inverse = jnp.zeros((ones.shape[0], ones.shape[0]), ones.dtype)
     equality, row = jnp.ones_like(problem.equality_rhs), jnp.ones_like(active_z)

@@ -16,7 +16,7 @@ from jax import Array
 from karush.solvers.condensed import Block, Condensed, ScaledCones, factorise, is_usable
 from karush.solvers.cones.product import scale
 from karush.solvers.embedding import Embedded, Iterate, column, columns, gap_product, multipliers
-from karush.solvers.matrices import dense
+from karush.solvers.matrices import dense, unsparse
 from karush.solvers.step_length import REACH, longest
 
 
@@ -90,10 +90,10 @@ def _linearise(data: Embedded, it: Iterate, delta: Array) -> _Newton:
     lower, upper, ratio = _weights(data, it)
     present = data.low | data.high | data.pinned
     problem = data.problem
-    quadratic = None if problem.quadratic is None else dense(problem.quadratic)
-    cones = ScaledCones(dense(data.cones.matrix), scale(data.cones, it.slack, it.u, delta))
+    quadratic = None if problem.quadratic is None else unsparse(problem.quadratic)
+    cones = ScaledCones(unsparse(data.cones.matrix), scale(data.cones, it.slack, it.u, delta))
     A = dense(problem.equality_matrix)
-    system = factorise(quadratic, A, data.rows, ratio, present, delta, cones, problem.separable)
+    system = factorise(quadratic, A, data.rows, ratio, present, delta, cones)
     return _Newton(system, lower, upper, _defect(data, it))
 
 

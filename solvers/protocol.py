@@ -115,7 +115,8 @@ class Solver:
     """A solver: ``refuses`` gives the reason why it does not take a problem, None if it does.
 
     ``solve(problem, settings, warm)`` returns a `Solution` whose ``factor`` is a `Factorisation` or None. Matrices
-    reach it dense unless ``takes_sparse``. ``on_host`` says that it leaves XLA, so that it cannot be exported.
+    reach it dense unless ``takes_sparse``, or in parts where variables separate and it ``takes_parts``. ``on_host``
+    says that it leaves XLA, so that it cannot be exported.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Solver:
     refuses: Callable[[Facts], str | None]
     solve: Callable[[QuadraticProgram, Settings, Point | None], Solution]
     takes_sparse: bool = False
+    takes_parts: bool = False
     on_host: bool = False
 
 

@@ -38,6 +38,7 @@ from karush.solvers.matrices import all_dense
 from karush.solvers.protocol import Factorisation, Facts, Settings, Solver
 from karush.solvers.residuals import worst
 from karush.solvers.result import Solution, Status
+from karush.solvers.separable import in_parts
 
 # Up to these sizes exchanging rows one at a time is the faster way (measured, one problem and batches, on a CPU).
 SMALL_VARIABLES, SMALL_ROWS = 512, 2048
@@ -137,7 +138,7 @@ def _not_for_active_set(facts: Facts) -> str | None:
 
 
 ACTIVE_SET = Solver("active_set", "dual active set (Goldfarb, Idnani)", _not_for_active_set, _active_set)
-INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _interior_point)
+INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _interior_point, takes_parts=True)
 HYBRID_GRADIENTS = Solver(
     "pdhg",
     "restarted primal-dual hybrid gradients",
@@ -259,14 +260,14 @@ def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | 
 
 
 def taken(problem: QuadraticProgram, choice: Choice, differentiable: bool = False) -> QuadraticProgram:
-    """The problem as the chosen solver takes it: with dense matrices unless it takes sparse ones.
+    """The problem as the chosen solver takes it: with dense matrices unless it takes sparse ones or parts.
 
-    A ``differentiable`` problem with rows in cones is dense: the frame of its derivative (cone_frame.py) is.
+    A ``differentiable`` problem with rows in cones is not sparse: the frame of its derivative (cone_frame.py) is not.
     """
     if choice.solver.takes_sparse and not (differentiable and problem.cone_rows is not None):
         return problem
     dense: QuadraticProgram = all_dense(problem)
-    return dense
+    return in_parts(dense) if choice.solver.takes_parts else dense
 
 
 @dataclass(frozen=True)

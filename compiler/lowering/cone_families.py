@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from karush.compiler.lowering.families import CONES, Family, is_cone
-from karush.compiler.model import At, Binder, Constraint, Expr, InSet, Model
+from karush.compiler.model import Apply, At, Binder, Constraint, Expr, InSet, Model, Named
 from karush.compiler.reductions.entries import entry_binders, places
 from karush.dsl.source import Span
 from karush.solvers.forms.cones import ConeKind
@@ -42,6 +42,15 @@ class ConeFamily:
     def expressions(self) -> tuple[Expr, ...]:
         """Everything that is evaluated for a cone, the condition first."""
         return tuple(part for part in (self.condition, self.value, self.exponent) if part is not None)
+
+    @property
+    def rows(self) -> tuple[Expr, ...]:
+        """The expressions of the rows, where the value is written as a vector of them; else empty."""
+        value = self.value
+        while isinstance(value, Named):
+            value = value.value
+        is_vector = isinstance(value, Apply) and value.atom == "stack" and not any(a.shape for a in value.arguments)
+        return value.arguments if is_vector and isinstance(value, Apply) else ()
 
     @property
     def axes(self) -> Shape:

@@ -23,7 +23,8 @@ LEAST_PARTS = 8
 class Said:
     """A family of rows as far as it matters here.
 
-    ``expressions`` are all that it is made of; ``binders`` its clause with their ``lengths``, None where it is not one
+    ``expressions`` are all that it is made of, ``rows`` those of each of the ``width`` rows where they are told apart,
+    else empty; ``binders`` its clause with their ``lengths``, None where it is not one
     number or one cone for each position, or a row of A; ``first`` its first row of [G; F], ``width`` its rows for each
     position.
     """
@@ -33,6 +34,7 @@ class Said:
     lengths: tuple[int, ...] = ()
     first: int = 0
     width: int = 0
+    rows: tuple[Expr, ...] = ()
 
 
 def separable_parts(
@@ -48,7 +50,7 @@ def separable_parts(
     uses = {family: _vars_of(family, dependence) for family in families}
     for family, names in uses.items():
         able -= names - _by_position(family, names, shapes)
-    parts = tuple(_part(group, shapes, starts, uses) for group in _joined(able, uses))
+    parts = tuple(_part(group, shapes, starts, uses, dependence) for group in _joined(able, uses))
     return parts if able != set(shapes) else ()  # something must be left to factorise
 
 
@@ -105,7 +107,16 @@ def _part(
     shapes: Mapping[str, tuple[int, ...]],
     starts: Mapping[str, int],
     uses: Mapping[Said, frozenset[str]],
+    dependence: Dependence,
 ) -> Separable:
     count = prod(shapes[next(iter(group))])
-    rows = [(said.first, said.width) for said, names in uses.items() if group & names]
-    return Separable(tuple(sorted(starts[name] for name in group)), tuple(rows), count)
+    holding = [(said, names) for said, names in uses.items() if group & names]
+    rows = tuple((said.first, said.width) for said, _ in holding)
+    links = tuple(_links(said, names - group, dependence) for said, names in holding)
+    return Separable(tuple(sorted(starts[name] for name in group)), rows, count, links)
+
+
+def _links(said: Said, others: frozenset[str], dependence: Dependence) -> tuple[int, ...]:
+    """The rows of a position that hold one of the ``others``."""
+    rows = [dependence.vars(row) for row in said.rows] or [others] * said.width
+    return tuple(i for i, names in enumerate(rows) if names & others)

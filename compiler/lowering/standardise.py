@@ -211,8 +211,8 @@ class Template:
         for stack in self.stacks:
             for conic, count in zip(stack.families, stack.counts, strict=True):
                 if isinstance(conic, ConeFamily):
-                    axes = self.shape(conic.axes)
-                    said.append(Said(conic.expressions, conic.binders or None, axes, first, stack.dimension))
+                    axes, where = self.shape(conic.axes), conic.binders or None
+                    said.append(Said(conic.expressions, where, axes, first, stack.dimension, conic.rows))
                 else:
                     said.append(Said(conic.rows.expressions))
                 first += stack.dimension * count

@@ -39,6 +39,7 @@ from karush.solvers.cones.small import (
     times,
     transposed_times,
 )
+from karush.solvers.short_sums import short_sum
 
 DEGREE = 3
 
@@ -183,7 +184,7 @@ def _fitted(own: _Factored, s: Array, shadow: Array, hessian: Array, beside: Arr
         return outer(vector, vector) / jnp.where(usable, divisor, 1)[:, :, None]
 
     rest = beside - quotient(left, spread)
-    size = mean[:, :, None] * jnp.sqrt(jnp.sum(rest * rest, axis=(1, 2), keepdims=True))
+    size = mean[:, :, None] * jnp.sqrt(short_sum(short_sum(rest * rest, 2), 1))[:, None, None]
 
     def along(vector: Array) -> Array:
         return times(basis, vector[:, :, None])[:, :, 0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+from karush.solvers.short_sums import short_sum
+
 
 def _pivots(matrix: Array) -> tuple[Array, Array, Array]:
     """The entries of L for a symmetric positive matrix LLᵀ of two rows; pivots lost in rounding are as good as 0."""
@@ -47,12 +49,12 @@ def orthogonal_to(u: Array) -> Array:
 
 def times(matrix: Array, block: Array) -> Array:
     """Each matrix times its block (count, 3, r)."""
-    return jnp.sum(matrix[:, :, :, None] * block[:, None, :, :], axis=2)
+    return short_sum(matrix[:, :, :, None] * block[:, None, :, :], 2)
 
 
 def transposed_times(matrix: Array, block: Array) -> Array:
     """Each matrix's transpose times its block (count, 3, r)."""
-    return jnp.sum(matrix[:, :, :, None] * block[:, :, None, :], axis=1)
+    return short_sum(matrix[:, :, :, None] * block[:, :, None, :], 1)
 
 
 def outer(a: Array, b: Array) -> Array:
@@ -62,4 +64,4 @@ def outer(a: Array, b: Array) -> Array:
 
 def dot(a: Array, b: Array) -> Array:
     """⟨a, b⟩ of vectors (count, 3), as (count, 1)."""
-    return jnp.sum(a * b, axis=-1, keepdims=True)
+    return short_sum(a * b, -1)[..., None]

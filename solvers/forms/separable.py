@@ -15,9 +15,15 @@ class Separable:
 
     Part i holds the variables ``first + i`` for each ``first`` of ``columns``, and the rows ``first + i·width …
     first + (i + 1)·width − 1`` of [G; F] for each pair (first, width) of ``rows``. No other row holds one of these
-    variables, nor does A, and P has no entry at one.
+    variables, nor does A, and P has no entry at one. ``links`` say, for each pair of ``rows``, which of the width rows
+    may hold a variable that is in no part; an empty tuple says that all may.
     """
 
     columns: tuple[int, ...]
     rows: tuple[tuple[int, int], ...]
     count: int
+    links: tuple[tuple[int, ...], ...] = ()
+
+    def linked(self, pair: int) -> tuple[int, ...]:
+        """The rows of a pair, counted from 0, that may hold a variable in no part."""
+        return self.links[pair] if self.links else tuple(range(self.rows[pair][1]))

@@ -13,7 +13,8 @@ import karush
 from karush.solvers import interior_point, kkt
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.forms.separable import Separable
-from karush.solvers.separable import parted
+from karush.solvers.parted_matrix import corner, parted_matrix
+from karush.solvers.separable import in_parts, parted
 
 ROWS, WIDTH = 10, 3
 
@@ -58,7 +59,8 @@ def test_parts_give_the_inverse_of_the_whole():
     rest = np.r_[0, 1, 18, 19]
     root[np.ix_(rest, rest)] = rng.normal(size=(4, 4))
     P = root @ root.T
-    factor = parted(jnp.asarray(P), jnp.asarray(diagonal), jnp.asarray(rows), 2, (part,))
+    E, matrix = jnp.asarray(rows[:2]), parted_matrix(jnp.asarray(rows[2:]), (part,), 0)
+    factor = parted(corner(jnp.asarray(P), (part,)), jnp.asarray(diagonal), E, (matrix,))
     H = P + np.diag(diagonal) + rows.T @ rows
     np.testing.assert_allclose(factor.apply(jnp.eye(20)), np.linalg.inv(H), atol=1e-12)
     np.testing.assert_allclose(factor.apply(jnp.ones(20)), np.linalg.solve(H, np.ones(20)), atol=1e-12)
@@ -68,7 +70,8 @@ def test_a_matrix_that_is_not_positive_definite_is_not_a_number():
     part = Separable(columns=(0,), rows=((0, 1),), count=8)
     rows = jnp.concatenate([jnp.eye(8, 10), jnp.zeros((1, 10))])
     for diagonal in (jnp.full(10, -2.0), jnp.ones(10).at[9].set(-1)):
-        assert np.isnan(parted(None, diagonal, rows, 0, (part,)).apply(jnp.ones(10))).any()
+        matrix = parted_matrix(rows, (part,), 0)
+        assert np.isnan(parted(None, diagonal, jnp.zeros((0, 10)), (matrix,)).apply(jnp.ones(10))).any()
 
 
 def test_the_unknowns_of_a_graph_form_separate():
@@ -98,11 +101,12 @@ def test_the_kkt_factorisation_goes_by_parts_too():
     problem = program(LOGISTIC, X=features(), lam=0.5)
     assert problem.cone_rows is not None
     stack = jnp.concatenate([jnp.asarray(problem.inequality_matrix), problem.cone_rows.matrix])
-    system = replace(problem, inequality_matrix=stack, cone_rows=None)
+    system = in_parts(replace(problem, inequality_matrix=stack, cone_rows=None))
+    whole = replace(problem, inequality_matrix=stack, cone_rows=None, separable=())
     shares = jnp.linspace(0, 1, stack.shape[0])
     right = jnp.cos(jnp.arange(stack.shape[0] + stack.shape[1]))
     answers = []
-    for one in (system, replace(system, separable=())):
+    for one in (system, whole):
         factor = kkt.factor(one, shares, None, fractional=True)
         answers.append(kkt.flatten(kkt.precondition(one, factor, kkt.unflatten(one, right, False))))
     np.testing.assert_allclose(answers[0], answers[1], rtol=1e-6, atol=1e-8)
