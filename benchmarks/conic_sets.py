@@ -19,7 +19,7 @@ CONES = Sets(
         "(`conic`), and small ones of SDPLIB (`sdp`), by the automatic choice and by other packages called directly: "
         "Clarabel and moreau at their defaults, SCS asked for 1e-7. All answers are judged alike, by the projection of "
         "slack minus multiplier on the cone, each in its scale: this is the distance to a complementary pair, not the "
-        "product of the two, which is what packages stop by. Matrices are sparse from 2000 variables on."
+        "product of the two, which is what packages stop by. Matrices are sparse from 500 variables on."
     ),
     sets=CONE_SETS,
     direct=("clarabel", "scs", "moreau"),

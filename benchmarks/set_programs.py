@@ -31,7 +31,7 @@ from karush.solvers.result import Status
 CONE_SETS = ("conic", "sdp")
 
 # A cone program with more variables than this has sparse matrices: the size from which dense ones are slow.
-DENSE = 2000
+DENSE = 500
 
 # P counts as positive definite where its least eigenvalue is above this share of the largest.
 DEFINITE = 1e-10

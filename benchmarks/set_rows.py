@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LIMIT = 1e-6
@@ -15,17 +15,12 @@ clock = time.process_time
 
 @dataclass(frozen=True)
 class Task:
-    """One program of a set and who is to solve it.
-
-    ``is_direct`` says that a package is called by itself, without karush. ``is_quick``: compiled without LLVM's
-    optimisations, for counts.
-    """
+    """One program of a set and who is to solve it; ``is_direct``: a package by itself, without karush."""
 
     set: str
     path: str
     solver: str
     is_direct: bool
-    is_quick: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, bool]:
@@ -38,7 +33,8 @@ class Row:
     """The outcome: ``error`` of the answer as judged, infinite where there is none; times in seconds.
 
     ``used`` names the solver behind an automatic choice. Of ``seconds`` the packages on the host took ``host``, in
-    ``calls`` calls, and factorisations and solves of the refinement ``refinement``; ``compile`` came before.
+    ``calls`` calls, and factorisations and solves of the refinement ``refinement``; ``compile`` came before. With
+    ``is_quick`` it was compiled without LLVM's optimisations, with ``is_wall`` times are those of a clock on the wall.
     """
 
     set: str
@@ -57,6 +53,7 @@ class Row:
     calls: int = 0
     refinement: float = 0.0
     is_quick: bool = False
+    is_wall: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, bool]:
@@ -91,5 +88,4 @@ def ended(task: Task, program: str, variables: int, rows: int, why: str) -> Row:
     """The row of a task without an answer."""
     infinite = float("inf")
     name = Path(task.path).name
-    row = Row(task.set, name, program, variables, rows, task.solver, task.is_direct, why, infinite, infinite)
-    return replace(row, is_quick=task.is_quick)
+    return Row(task.set, name, program, variables, rows, task.solver, task.is_direct, why, infinite, infinite)

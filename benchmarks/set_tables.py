@@ -16,9 +16,6 @@ SHIFT = 1.0
 # Programs from this size on count for the overhead over a direct call.
 LARGE = 1000
 
-# A direct call shorter than this, in seconds, tells of fixed costs alone.
-SHORT = 0.01
-
 
 def shifted_mean(seconds: Iterable[float]) -> float:
     """The geometric mean of times shifted by SHIFT."""
@@ -74,42 +71,39 @@ def _pairs(rows: list[Row]) -> list[tuple[Row, Row]]:
     direct = {(row.set, row.file, row.solver): row for row in rows if row.is_direct}
     own = [row for row in rows if not row.is_direct and row.solver == "auto" and row.variables >= LARGE]
     pairs = [(row, direct.get((row.set, row.file, row.used))) for row in own]
-    return [(row, other) for row, other in pairs if other and np.isfinite(other.seconds) and np.isfinite(row.seconds)]
+    return [(row, other) for row, other in pairs if other and row.host > 0 and np.isfinite(other.seconds + row.seconds)]
 
 
-def _ratio(pairs: list[tuple[float, float]]) -> str:
-    return f"{float(np.exp(np.mean([np.log(a / b) for a, b in pairs]))):.2f}" if pairs else ""
+def _share(pairs: list[tuple[Row, Row]], parts: list[float]) -> str:
+    """What the parts are of the time in the packages: all together, the median program, and how many within a tenth."""
+    hosts = [own.host for own, _ in pairs]
+    each = sorted(part / host for part, host in zip(parts, hosts, strict=True))
+    within = sum(share <= 0.1 for share in each)
+    total, median = 100 * sum(parts) / sum(hosts), 100 * each[len(each) // 2]
+    return f"{total:.1f} % of all time in packages, median {median:.0f} %, at most 10 % for {within} of {len(each)}"
 
 
 def overhead(rows: list[Row]) -> str:
     """What a call of karush takes beside the package that it calls, at LARGE variables and more."""
     pairs = _pairs(rows)
+    if not pairs:
+        return "No such program was run."
     lines = []
     for own, other in pairs:
         rest = own.seconds - own.host - own.refinement
-        parts = [f"{1e3 * value:.0f}" for value in (other.seconds, own.seconds, own.host, own.refinement, rest)]
-        ratios = [f"{own.seconds / other.seconds:.2f}", f"{rest / other.seconds:.2f}"]
-        parts[2] += f" ({own.calls})"
-        lines.append([own.program, str(own.variables), own.used, *parts, *ratios, f"{other.error:.0e}"])
-    head = [
-        "program",
-        "variables",
-        "solver",
-        "direct ms",
-        "karush ms",
-        "package ms (calls)",
-        "refinement ms",
-        "rest ms",
-    ]
-    text = table([*head, "karush / direct", "rest / direct", "direct error"], lines)
-    if not pairs:
-        return text
-    long = [(own, other) for own, other in pairs if other.seconds >= SHORT]
-    share = float(sum(o.seconds - o.host - o.refinement for o, _ in pairs) / sum(d.seconds for _, d in pairs))
+        parts = [f"{1e3 * value:.1f}" for value in (other.seconds, own.host, own.refinement, rest)]
+        parts[1] += f" ({own.calls})"
+        shares = [f"{100 * value / own.host:.0f} %" for value in (own.seconds - own.host, rest)]
+        ratio = f"{own.seconds / other.seconds:.2f}"
+        lines.append([own.program, str(own.variables), own.used, *parts, *shares, ratio, f"{other.error:.0e}"])
+    head = ["program", "variables", "package", "direct ms", "package ms (calls)", "refinement ms", "rest ms"]
+    text = table([*head, "refinement and rest", "rest", "karush / direct", "direct error"], lines)
+    rests = [own.seconds - own.host - own.refinement for own, _ in pairs]
+    alls = [own.seconds - own.host for own, _ in pairs]
+    ratios = [np.log(own.seconds / other.seconds) for own, other in pairs]
     return (
-        f"{text}\n\nGeometric mean of karush / direct: {_ratio([(o.seconds, d.seconds) for o, d in pairs])} over all "
-        f"{len(pairs)}, {_ratio([(o.seconds, d.seconds) for o, d in long])} over the {len(long)} whose direct call "
-        f"takes {1e3 * SHORT:.0f} ms or more. All the rest together is {100 * share:.1f} % of all the direct calls."
+        f"Refinement and rest: {_share(pairs, alls)}.\n\nThe rest alone: {_share(pairs, rests)}.\n\n"
+        f"Geometric mean of karush / direct: {float(np.exp(np.mean(ratios))):.2f}.\n\n{text}"
     )
 
 
@@ -131,6 +125,11 @@ def failures(rows: list[Row], most: float) -> str:
     return "\n".join(lines) if lines else "None."
 
 
+def _by_the_wall(rows: list[Row]) -> str:
+    count = sum(row.is_wall for row in rows)
+    return f" {count} of the {len(rows)} times are those of a clock on the wall while other work ran." if count else ""
+
+
 def document(rows: list[Row], most: float, title: str, introduction: str, command: str, cores: int) -> str:
     """The page."""
     return (
@@ -139,11 +138,13 @@ def document(rows: list[Row], most: float, title: str, introduction: str, comman
         f"Right: the relative KKT error of the answer, or the defect of its certificate, is within {LIMIT:g}, and the "
         f"solve took at most {most:g} s. Claimed: what the solver itself says is solved or proved to have no solution. "
         f"Mean seconds: shifted geometric mean, shift {SHIFT:g} s; what is not right counts as {most:g} s. Times of "
-        f"karush are those of a compiled call.\n\n{summary(rows, most)}\n\n"
+        f"karush are those of a compiled call; below {LARGE} variables it is compiled without LLVM's optimisations."
+        f"{_by_the_wall(rows)}\n\n{summary(rows, most)}\n\n"
         f"## What karush does not solve\n\n{failures(rows, most)}\n\n"
-        f"## Overhead over a direct call\n\nPrograms with {LARGE} variables and more by the automatic choice, against "
-        f"the same package called directly at its defaults. In karush's time: the package itself (how often it was "
-        f"called; it is asked for more than by default), the sparse factorisations and solves that refine its answer, "
-        f"and the rest, which is conversions, verification and residuals.\n\n{overhead(rows)}\n\n"
+        f"## Overhead over the package\n\nPrograms with {LARGE} variables and more by the automatic choice. `package` "
+        f"is the time within the package that karush calls, with the settings that karush asks for, and how often it "
+        f"was called; `refinement` that of the sparse factorisations and solves which make its answer exact on the "
+        f"active rows; `rest` conversions, residuals and verification. `direct` is the same package called by itself "
+        f"at its defaults, on data in its own form, with the error of that answer.\n\n{overhead(rows)}\n\n"
         f"## Every program\n\nRelative error, seconds; what is not right is in bold.\n\n{programs(rows, most)}\n"
     )

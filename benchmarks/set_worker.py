@@ -124,7 +124,7 @@ def _row(
     given = {"set": task.set, "file": Path(task.path).name, "program": program.name, "solver": task.solver}
     sizes = {"variables": program.variables, "rows": program.rows, "is_direct": task.is_direct}
     rest = {"status": status, "error": error, "seconds": seconds, "used": used, "compile": compiled}
-    return {**given, **sizes, **rest, "is_quick": task.is_quick}
+    return {**given, **sizes, **rest, "is_quick": not task.is_direct and program.variables < OPTIMISED}
 
 
 def _work(tasks: multiprocessing.connection.Connection) -> None:

@@ -16,7 +16,12 @@ from reference import errors_page, library_page, options_table, verbs_table
 HERE = Path(__file__).parent
 GENERATED = {"library.md": library_page, "errors.md": errors_page}
 PLACES = re.compile(r"^<!-- (?P<what>options|verbs) ?(?P<verb>\w*) -->$", re.MULTILINE)
-MEASURED = {"qp_layer.md": "The QP layer", "robustness.md": "Hard points"}
+MEASURED = {
+    "qp_layer.md": "The QP layer",
+    "robustness.md": "Hard points",
+    "problem_sets.md": "Sets of linear and quadratic programs",
+    "conic_sets.md": "Sets of cone programs",
+}
 EDITORS = {"editors.md": "Editors"}
 BADGE = """!!! warning "Not available yet"
     This model is read and checked; solving it comes in a later version (E0190).

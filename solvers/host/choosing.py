@@ -1,7 +1,8 @@
 """When a host solver is the better choice, and which ones are asked in which order.
 
-That is where a dense factorisation in every iteration would be slow: more than DENSE variables, or sparse matrices with
-more than SPARSE variables and rows of which few entries are stored; and on the CPU, where the host is.
+That is where a dense factorisation in every iteration would be slow, and on the CPU, where the host is: more than DENSE
+variables, DENSE_CONES with rows in cones, whose iterations cost several times as much; or sparse matrices with more
+than SPARSE variables and rows of which few entries are stored.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from karush.solvers.host.registry import CLARABEL, HIGHS, OSQP, REPAIR, SCS, HostSolver
 from karush.solvers.protocol import Facts
 
-DENSE, SPARSE = 2000, 100
+DENSE, DENSE_CONES, SPARSE = 2000, 500, 100
 
 # A KKT matrix with a larger share of stored entries is better off dense.
 DENSITY = 0.3
@@ -20,7 +21,7 @@ def is_large(facts: Facts) -> bool:
     if not facts.has_known_sizes or facts.platform != "cpu":
         return False
     if facts.nonzeros is None:
-        return bool(facts.variables > DENSE)
+        return bool(facts.variables > (DENSE_CONES if facts.has_cones else DENSE))
     size = facts.variables + facts.equalities + facts.inequalities
     return bool(size > SPARSE and facts.nonzeros <= DENSITY * size * facts.variables)
 

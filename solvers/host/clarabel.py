@@ -57,8 +57,8 @@ _ITERATIONS = 100
 # What it finds of infeasible programs is projected afterwards (sharpen.py).
 _PROOF = 1e-9
 
-# Asked for more than this over cones it gives up early, with less.
-_CONES = 1e-10
+# What it is asked for at most over cones: beyond this it stops where rounding ends it.
+_CONES = 1e-12
 
 
 # What it adds to the diagonal of its systems (its own default), and the share of it that a second run adds: multipliers
