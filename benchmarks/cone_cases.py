@@ -30,22 +30,23 @@ class Conic:
 
 @dataclass(frozen=True)
 class Case:
-    """``model`` is the .opt text, ``wrt`` the param whose gradient is compared, ``value(x, data)`` the objective.
+    """``model`` is the .opt text, ``wrt`` the param whose gradient is compared.
 
     ``conic(data)`` is the cone program of one lane, its first ``unknowns`` variables those of the model, and
-    ``pulled(dq, db)`` the gradient in ``wrt`` from those in its data. ``cvxpy(data)`` gives CVXPY's problem, its
-    parameters by name and its variable; what is no parameter has the value of the lane.
+    ``pulled(dq, db, data)`` the gradient in ``wrt`` of a batch from those in the data of its cone programs. ``cvxpy(data)`` gives CVXPY's problem, its
+    parameters by name and its variable; what is no parameter has the value of the lane. ``value(x, data)`` is the
+    objective where Newton's method gives the reference (`exact`).
     """
 
     name: str
     model: str
     wrt: str
     draw: Callable[[int], Arrays]
-    value: Callable[[jax.Array, Arrays], jax.Array]
     conic: Callable[[Arrays], Conic]
-    pulled: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    pulled: Callable[[np.ndarray, np.ndarray, Arrays], np.ndarray]
     cvxpy: Callable[[Arrays], tuple[Any, dict[str, Any], Any]]
     unknowns: int
+    value: Callable[[jax.Array, Arrays], jax.Array] | None = None
 
 
 # ---------------------------------------------------------------- least squares with errors in the matrix
@@ -100,11 +101,11 @@ ROBUST_LEAST_SQUARES = Case(
     ROBUST,
     "b",
     _robust_draw,
-    _robust_value,
     _robust_conic,
-    lambda dq, db: -db[:, 1 : POINTS + 1],
+    lambda dq, db, data: -db[:, 1 : POINTS + 1],
     _robust_cvxpy,
     FEATURES,
+    _robust_value,
 )
 
 
@@ -168,11 +169,11 @@ LOGISTIC_REGRESSION = Case(
     LOGISTIC,
     "prior",
     _logistic_draw,
-    _logistic_value,
     _logistic_conic,
-    lambda dq, db: -PULL * dq[:, :WIDTH],
+    lambda dq, db, data: -PULL * dq[:, :WIDTH],
     _logistic_cvxpy,
     WIDTH,
+    _logistic_value,
 )
 
 CASES = {"robust": ROBUST_LEAST_SQUARES, "logistic": LOGISTIC_REGRESSION}
@@ -183,16 +184,18 @@ CASES = {"robust": ROBUST_LEAST_SQUARES, "logistic": LOGISTIC_REGRESSION}
 
 def exact(case: Case, data: Arrays, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Solutions and gradients of Σ x in ``case.wrt`` for a batch, by Newton's method from a guess."""
+    objective = case.value
+    assert objective is not None
 
     def one(start: jax.Array, lane: Arrays) -> tuple[jax.Array, jax.Array]:
         def improve(_: int, x: jax.Array) -> jax.Array:
-            return x - jnp.linalg.solve(jax.hessian(case.value)(x, lane), jax.grad(case.value)(x, lane))
+            return x - jnp.linalg.solve(jax.hessian(objective)(x, lane), jax.grad(objective)(x, lane))
 
         x = jax.lax.fori_loop(0, 20, improve, start)
-        adjoint = jnp.linalg.solve(jax.hessian(case.value)(x, lane), jnp.ones_like(x))
+        adjoint = jnp.linalg.solve(jax.hessian(objective)(x, lane), jnp.ones_like(x))
 
         def slope(wrt: jax.Array) -> jax.Array:
-            return -adjoint @ jax.grad(case.value)(x, {**lane, case.wrt: wrt})
+            return -adjoint @ jax.grad(objective)(x, {**lane, case.wrt: wrt})
 
         return x, jax.grad(slope)(jnp.asarray(lane[case.wrt]))
 

@@ -71,7 +71,7 @@ def moreau_compiled(case: Case, data: dict) -> Pair:
     def both() -> tuple[np.ndarray, np.ndarray]:
         x, _ = forward()
         found = solver.backward(ones)
-        return x, case.pulled(np.asarray(found["dq"]), np.asarray(found["db"]))
+        return x, case.pulled(np.asarray(found["dq"]), np.asarray(found["db"]), data)
 
     return forward, both
 

@@ -18,6 +18,8 @@ GENERATED = {"library.md": library_page, "errors.md": errors_page}
 PLACES = re.compile(r"^<!-- (?P<what>options|verbs) ?(?P<verb>\w*) -->$", re.MULTILINE)
 MEASURED = {
     "qp_layer.md": "The QP layer",
+    "simplex_projection.md": "Projection on the simplex",
+    "tuning_cases.md": "Tuning by gradients",
     "robustness.md": "Hard points",
     "problem_sets.md": "Sets of linear and quadratic programs",
     "conic_sets.md": "Sets of cone programs",
