@@ -33,9 +33,9 @@ class Case:
     """``model`` is the .opt text, ``wrt`` the param whose gradient is compared.
 
     ``conic(data)`` is the cone program of one lane, its first ``unknowns`` variables those of the model, and
-    ``pulled(dq, db, data)`` the gradient in ``wrt`` of a batch from those in the data of its cone programs. ``cvxpy(data)`` gives CVXPY's problem, its
-    parameters by name and its variable; what is no parameter has the value of the lane. ``value(x, data)`` is the
-    objective where Newton's method gives the reference (`exact`).
+    ``pulled(dq, db, data)`` the gradient in ``wrt`` of a batch from those in the data of its cone programs.
+    ``cvxpy(data)`` gives CVXPY's problem, its parameters by name and its variable; what is no parameter has the value
+    of the lane. ``value(x, data)`` is the objective where Newton's method gives the reference (`exact`).
     """
 
     name: str

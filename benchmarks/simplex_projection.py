@@ -74,9 +74,7 @@ def qpax_layer(points: np.ndarray) -> Pair:
     n = points.shape[1]
     P, A, b, G, h = jnp.eye(n), jnp.ones((1, n)), jnp.ones(1), -jnp.eye(n), jnp.zeros(n)
     weight = jnp.asarray(weights(n))
-    return jax_layer(
-        lambda p: weight * qpax.solve_qp_primal(P, -p, A, b, G, h, target_kappa=1e-6), (points,), 0
-    )
+    return jax_layer(lambda p: weight * qpax.solve_qp_primal(P, -p, A, b, G, h, target_kappa=1e-6), (points,), 0)
 
 
 def moreau_compiled(points: np.ndarray) -> Pair:

@@ -249,7 +249,8 @@ def exact_lane(conic: Conic, unknowns: int) -> tuple[np.ndarray, np.ndarray, np.
     point = solve(right)
     slack = conic.b - conic.A @ point[:n]
     multipliers = point[n:][np.flatnonzero(held) >= equations]
-    if np.max(np.abs(K @ point - right)) > 1e-9 or np.min(slack[~held], initial=1) <= 0 or np.min(multipliers, initial=1) <= 0:
+    signs = np.min(slack[~held], initial=1) > 0 and np.min(multipliers, initial=1) > 0
+    if np.max(np.abs(K @ point - right)) > 1e-9 or not signs:
         raise ArithmeticError("the active rows of the reference are not those of the solution")
     adjoint = solve(np.concatenate([np.arange(n) < unknowns, np.zeros(k)]))
     db = np.zeros(len(conic.b))

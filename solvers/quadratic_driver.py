@@ -5,12 +5,13 @@
     no quadratic term (LP)                            interior point
     P known to be positive definite, small            dual active set
     P of unknown definiteness, small                  dual active set, and the interior point in the lanes it leaves
-    anything larger, P known to be singular           interior point
+    P known to be singular, small                     dual active set, regularised (regularised.py), and the same
+    anything larger                                   interior point
     rows in cones                                     interior point
     large and sparse, on the CPU                      host solvers where installed (host/choosing.py)
 
-The fourth line is one program: the interior point stands in a loop that does not run while every lane of a batch was
-settled by the active set, and a lane keeps whichever answer is the better by its KKT residuals.
+The lines with two are one program: the interior point stands in a loop that does not run while every lane of a batch
+was settled by the active set, and a lane keeps whichever answer is the better by its KKT residuals.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers import dual_active_set, interior_point, knapsack, pdhg
+from karush.solvers import dual_active_set, interior_point, knapsack, pdhg, regularised
 from karush.solvers.active_set_downdate import without
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.branching import at_most_once
@@ -86,12 +87,21 @@ class Guarded:
         return self.inner.solve(rhs_x, rhs_y, rhs_z, rhs_w)
 
 
+def _exchanges(problem: QuadraticProgram, settings: Settings) -> int:
+    facts = facts_of(problem)
+    rows: int = facts.equalities + facts.inequalities + facts.bounds
+    count: int = EXCHANGES_PER_ROW * (rows + facts.variables)
+    return count if settings.max_iterations is None else settings.max_iterations
+
+
+def _regularised(problem: QuadraticProgram, settings: Settings) -> Solution:
+    return regularised.solve(problem, settings.tolerance(problem.linear.dtype), _exchanges(problem, settings))
+
+
 def _active_set(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
     del warm  # the dual method starts from the unconstrained minimiser, whatever is given
-    facts = facts_of(problem)
-    rows = facts.equalities + facts.inequalities + facts.bounds
-    limit = EXCHANGES_PER_ROW * (rows + facts.variables) if settings.max_iterations is None else settings.max_iterations
-    solution = dual_active_set.solve(problem, settings.tolerance(problem.linear.dtype), limit)
+    tolerance = settings.tolerance(problem.linear.dtype)
+    solution = dual_active_set.solve(problem, tolerance, _exchanges(problem, settings))
     guarded = Guarded(solution.factor, solution.status <= Status.SOLVED_INACCURATE)
     return replace(solution, factor=guarded)
 
@@ -170,7 +180,8 @@ class Choice:
     """A solver's name, why it was taken, and whether the interior point stands behind it (``fallback``).
 
     ``strongly_convex`` is True where P is known to be positive definite: then x is unique, which is used. ``then``
-    names the host solvers that are asked where the first one's answer does not verify.
+    names the host solvers that are asked where the first one's answer does not verify. ``regularised`` says that the
+    active set works on a regularised problem first.
     """
 
     name: str
@@ -178,6 +189,7 @@ class Choice:
     fallback: bool = False
     strongly_convex: bool = False
     then: tuple[str, ...] = ()
+    regularised: bool = False
 
     @property
     def solver(self) -> Solver:
@@ -223,8 +235,11 @@ def _embedded(facts: Facts, known: bool) -> Choice:
         return Choice(INTERIOR_POINT.name, "a cone program", strongly_convex=known)
     if not facts.has_quadratic:
         return Choice(INTERIOR_POINT.name, "a linear program")
-    if facts.strongly_convex is False:
+    if facts.strongly_convex is False and (not facts.has_known_sizes or not _is_small(facts)):
         return Choice(INTERIOR_POINT.name, "the quadratic term is singular")
+    if facts.strongly_convex is False:
+        reason = "small, the quadratic term singular: regularised; the interior point where that fails"
+        return Choice(ACTIVE_SET.name, reason, fallback=True, regularised=True)
     if not facts.has_known_sizes:
         return Choice(INTERIOR_POINT.name, "sizes are not known when it is compiled", strongly_convex=known)
     if not _is_small(facts):
@@ -246,15 +261,19 @@ def _better(first: Solution, second: Solution) -> Solution:
     return jax.tree.map(lambda a, b: jnp.where(take, b, a), first, second)
 
 
-def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | None) -> Solution:
-    first = _active_set(problem, settings, warm)
+def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | None, shaped: bool) -> Solution:
+    first = _regularised(problem, settings) if shaped else _active_set(problem, settings, warm)
     bare = replace(first, factor=None)
 
     def other(solution: Solution) -> Solution:
-        return _better(solution, _interior_point(problem, settings, warm))
+        # what does not depend on the loop XLA would take out of it: much of the second solver, run for nothing
+        held, _ = jax.lax.optimization_barrier((problem, solution.iterations))
+        return _better(solution, _interior_point(held, settings, warm))
 
     wanted = ~_is_settled(first.status)
     end = at_most_once(wanted, other, bare)
+    if first.factor is None:
+        return end
     guarded: Factorisation = replace(first.factor, usable=first.factor.usable & ~wanted, complete=False)
     return replace(end, factor=guarded)
 
@@ -300,7 +319,9 @@ class Method:
         """Solve one problem."""
         problem = taken(problem, self.choice)
         if self.choice.fallback:
-            return _with_fallback(problem, self.settings, warm)
+            return _with_fallback(problem, self.settings, warm, self.choice.regularised)
+        if self.choice.regularised:
+            return _regularised(problem, self.settings)
         if self.choice.then:
             return adapter.solve((self.choice.name, *self.choice.then), problem, self.settings, warm)
         return self.choice.solver.solve(problem, self.settings, warm)

@@ -69,7 +69,8 @@ class Compiled:
 
     ``model`` is the model as written, its sets turned into rows; ``form`` the template of the reduced model, None for
     a function file. ``steps`` solve the models within, and compute params that the file does not declare. ``stored``
-    has the number of stored entries of the params that are given sparse, as BCOO. ``function`` is pure; it may be
+    has the number of stored entries of the params that are given sparse, as BCOO. ``has_fallback`` is False where the
+    solver that may stand behind the chosen one is left out. ``function`` is pure; it may be
     jitted, batched, differentiated and exported.
     """
 
@@ -84,6 +85,7 @@ class Compiled:
     strongly_convex: bool | None
     steps: tuple[Step, ...] = ()
     stored: Mapping[str, int] = field(default_factory=dict)
+    has_fallback: bool = True
 
     # ------------------------------------------------------------ the function
 
@@ -100,6 +102,7 @@ class Compiled:
             return Outcome(values, {}, {}, None, _with_inner(status, inner), None, None, None, None, {}, None, inner)
         program = self.program(start)
         choice = choose(facts_of(program, self.strongly_convex), self.settings.solver)
+        choice = choice if self.has_fallback else replace(choice, fallback=False)
         if not differentiable:
             return self.outcome(start, Method(self.settings, choice)(program, warm), differentiable=False)
         return self.outcome(start, solve(program, self.settings, choice, warm))

@@ -22,8 +22,8 @@ CANDIDATES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "QP": (
         ("knapsack", "50 variables or more, a diagonal quadratic term, bounds, at most one equation"),
-        ("active_set", "small: dual active set; the interior point where the quadratic term turns out singular"),
-        ("ipm", "larger, or the quadratic term is known to be singular: homogeneous interior point"),
+        ("active_set", "small: dual active set, regularised where the quadratic term is singular; then ipm"),
+        ("ipm", "larger: homogeneous interior point"),
         ("clarabel, then osqp", "large or sparse, on the CPU"),
     ),
     "SOCP": CONES,

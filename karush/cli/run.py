@@ -72,8 +72,8 @@ def in_turn(compiled: Compiled) -> tuple[Compiled, ...]:
     """
     if compiled.choice is None or not compiled.choice.fallback:
         return (compiled,)
-    names = (compiled.choice.name, INTERIOR_POINT.name)
-    return tuple(replace(compiled, settings=replace(compiled.settings, solver=name)) for name in names)
+    second = replace(compiled.settings, solver=INTERIOR_POINT.name)
+    return replace(compiled, has_fallback=False), replace(compiled, settings=second)
 
 
 def solve(compiled: Compiled, arrays: Mapping[str, Any], options: Options, clock: Clock) -> tuple[Outcome, Times]:
