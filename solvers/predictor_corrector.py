@@ -198,18 +198,19 @@ def step(data: Embedded, it: Iterate, delta: Array) -> tuple[Iterate, Array]:
     mean = gap_product(data, it)
 
     def once(_: int, carry: tuple[Iterate, Array]) -> tuple[Iterate, Array]:
-        d, centring = carry
+        d, length = carry
+        centring = (1 - length) ** 3
         lower = products.lower + d.slack_lower * d.z_lower - centring * mean
         upper = products.upper + d.slack_upper * d.z_upper - centring * mean
         tau = products.tau + d.tau * d.kappa - centring * mean
         curved = cones.loss(d.slack, d.u, centring * mean)
         loss = _Products(jnp.where(data.low, lower, 0), jnp.where(data.high, upper, 0), tau, curved)
         d = _direction(data, it, newton, 1 - centring, loss)
-        return d, (1 - longest(data, it, d, cones)) ** 3
+        return d, longest(data, it, d, cones)
 
-    start_ = jax.tree.map(jnp.zeros_like, it), jnp.zeros_like(it.tau)
-    corrector, _ = jax.lax.fori_loop(0, 2, once, start_)
-    length = REACH * longest(data, it, corrector, cones)
+    start_ = jax.tree.map(jnp.zeros_like, it), jnp.ones_like(it.tau)
+    corrector, longest_step = jax.lax.fori_loop(0, 2, once, start_)
+    length = REACH * longest_step
     moved = _normalised(data, jax.tree.map(lambda a, b: a + length * b, it, corrector))
     total = sum((jnp.sum(leaf) for leaf in jax.tree.leaves(moved)), jnp.zeros_like(length))
     usable = is_usable(newton.system) & jnp.isfinite(total)

@@ -194,11 +194,13 @@ def _fitted(own: _Factored, s: Array, shadow: Array, hessian: Array, beside: Arr
     return _Factored(u, jnp.where(usable, s, mean * tilde), product, basis, two)
 
 
-def is_near(barrier: Barrier, s: Array, u: Array, exponents: Array, mean: Array) -> Array:
-    """Whether pairs (count, 3) are all inside and not far from the central path at μ = ``mean``."""
+def is_near(barrier: Barrier, s: Array, u: Array, exponents: Array, mean: Array | None) -> Array:
+    """Whether pairs (count, 3) are all inside, and, if ``mean`` is given, not far from the central path at that μ."""
 
     def one(s: Array, u: Array, exponent: Array) -> Array:
         inside = barrier.inside(s, exponent) & barrier.inside_dual(u, exponent)
+        if mean is None:
+            return inside
         tilde, shadow = -jax.grad(barrier.dual)(u, exponent), barrier.shadow(s, exponent)
         return inside & (jnp.dot(tilde, shadow) * mean * NEARNESS <= DEGREE)  # false where it is not a number
 

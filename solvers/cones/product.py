@@ -101,8 +101,11 @@ def _scale(cones: Cones, s: Array, u: Array, exponents: Array, delta: Array) -> 
             return nonsymmetric.scale_nonsymmetric(POWER, s, u, exponents, delta)
 
 
-def is_near(rows: ConeRows, s: Array, u: Array, mean: Array) -> Array:
-    """Whether the pairs of cones that are not symmetric are inside and near the central path at μ = ``mean``."""
+def is_near(rows: ConeRows, s: Array, u: Array, mean: Array | None) -> Array:
+    """Whether the pairs of cones that are not symmetric are inside and near the central path at μ = ``mean``.
+
+    With None for ``mean``: whether they are inside.
+    """
     near = jnp.ones((), bool)
     for cones, at, powers in rows.groups():
         barrier = _barrier(cones)
