@@ -114,6 +114,8 @@ def main(sets: Sets) -> None:
     rows = _in_order(done)
     print(f"\n{summary(rows, options.seconds)}\n\n{failures(rows, options.seconds)}")
     if options.write:
-        text = document(rows, options.seconds, sets.title, sets.introduction, f"python -m {sets.command}", cores())
+        there = ", ".join(f"`{name}` {len(paths(name))}" for name in sets.sets)
+        introduction = f"{sets.introduction}\n\nThe sets hold {there} programs; `of` is how many of them were run."
+        text = document(rows, options.seconds, sets.title, introduction, f"python -m {sets.command}", cores())
         options.write.parent.mkdir(parents=True, exist_ok=True)
         options.write.write_text(text)

@@ -68,6 +68,7 @@ def programs(rows: list[Row], most: float) -> str:
 
 def _pairs(rows: list[Row]) -> list[tuple[Row, Row]]:
     """(karush by the automatic choice, the same package called directly) of the large programs both have solved."""
+    rows = [row for row in rows if not row.is_wall]
     direct = {(row.set, row.file, row.solver): row for row in rows if row.is_direct}
     own = [row for row in rows if not row.is_direct and row.solver == "auto" and row.variables >= LARGE]
     pairs = [(row, direct.get((row.set, row.file, row.used))) for row in own]
