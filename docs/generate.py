@@ -18,6 +18,7 @@ GENERATED = {"library.md": library_page, "errors.md": errors_page}
 PLACES = re.compile(r"^<!-- (?P<what>options|verbs) ?(?P<verb>\w*) -->$", re.MULTILINE)
 MEASURED = {
     "qp_layer.md": "The QP layer",
+    "cone_layers.md": "Layers with cones",
     "simplex_projection.md": "Projection on the simplex",
     "tuning_cases.md": "Tuning by gradients",
     "robustness.md": "Hard points",
