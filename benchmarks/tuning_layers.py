@@ -59,8 +59,8 @@ def main() -> None:
             f"Made by `python -m benchmarks.tuning_layers --rounds {options.rounds} --batch {options.batch} "
             f"--write {options.write}` on {machine()}. Ratios mean something, single times do not.\n\n"
             f"{table(rows, HEAD)}\n\n"
-            "The functions that are tuned: their value, and their value and gradient. The error of the gradient is "
-            f"that to central differences of karush's value.\n\n{loop_table(loops)}\n"
+            "The functions that are tuned: their value, and their value and gradient. Values are compared with "
+            f"karush's, gradients with central differences of karush's value.\n\n{loop_table(loops)}\n"
         )
 
 

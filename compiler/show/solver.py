@@ -13,7 +13,7 @@ from karush.compiler.show.text import call_words
 
 CONES = (
     ("ipm", "a cone program: homogeneous interior point"),
-    ("clarabel, then scs", "more than 2000 variables, on the CPU"),
+    ("clarabel, then scs", "large, on the CPU"),
 )
 CANDIDATES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "LP": (
