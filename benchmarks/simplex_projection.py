@@ -143,7 +143,7 @@ PEERS: Mapping[str, Callable[[np.ndarray], Pair]] = {
     "cvxpylayers (Clarabel)": cvxpylayers_layer(solve_method="Clarabel"),
     "qpax 1e-6": qpax_layer,
 }
-MOST = {"cvxpylayers": 20_000, "cvxpylayers (Clarabel)": 20_000, "qpax 1e-6": 1000}
+MOST = {"moreau (compiled)": 20_000, "cvxpylayers": 20_000, "cvxpylayers (Clarabel)": 20_000, "qpax 1e-6": 1000}
 """Entries times batch up to which a peer is measured."""
 
 
