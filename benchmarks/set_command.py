@@ -116,6 +116,13 @@ def main(sets: Sets) -> None:
     if options.write:
         there = ", ".join(f"`{name}` {len(paths(name))}" for name in sets.sets)
         introduction = f"{sets.introduction}\n\nThe sets hold {there} programs; `of` is how many of them were run."
-        text = document(rows, options.seconds, sets.title, introduction, f"python -m {sets.command}", cores())
+        text = document(
+            rows,
+            options.seconds,
+            sets.title,
+            introduction,
+            f"python -m {sets.command} --write {options.write}",
+            cores(),
+        )
         options.write.parent.mkdir(parents=True, exist_ok=True)
         options.write.write_text(text)
