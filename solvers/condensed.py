@@ -31,7 +31,7 @@ from karush.solvers.matrices import Matrix, dense, mixed, scaled
 from karush.solvers.parted_matrix import PartedMatrix
 from karush.solvers.residuals import largest
 from karush.solvers.rows import Rows
-from karush.solvers.separable import PartedFactor, inverse_factor, parted
+from karush.solvers.separable import PartedFactor, apply_inverse, inverse_factor, parted
 
 REFINEMENTS = 3
 
@@ -121,9 +121,9 @@ class Condensed:
         A, weight = self.equality_matrix, self.weight[:, None]
         F, scaling = self.cones.matrix, self.cones.scaling
         pressed = self.rows.adjoint(weight * rhs.v) + F.T @ scaling.weigh(rhs.u)
-        x = _apply(self.inverse, rhs.x + pressed + A.T @ rhs.y)
-        y = _apply(self.schur, rhs.y - A @ x)
-        x = x + _apply(self.inverse, A.T @ y)
+        x = apply_inverse(self.inverse, rhs.x + pressed + A.T @ rhs.y)
+        y = apply_inverse(self.schur, rhs.y - A @ x)
+        x = x + apply_inverse(self.inverse, A.T @ y)
         return Block(x, y, weight * (rhs.v - self.rows.apply(x)), scaling.weigh(rhs.u - F @ x))
 
     def solve(self, rhs: Block) -> Block:
@@ -138,11 +138,6 @@ class Condensed:
 
         zero = jax.tree.map(jnp.zeros_like, rhs)
         return jax.lax.fori_loop(0, 1 + REFINEMENTS, improve, (zero, rhs))[0]
-
-
-def _apply(inverse: Array | PartedFactor, rhs: Array) -> Array:
-    """(LLᵀ)⁻¹ rhs from L⁻¹."""
-    return inverse.apply(rhs) if isinstance(inverse, PartedFactor) else inverse.T @ (inverse @ rhs)
 
 
 def factorise(

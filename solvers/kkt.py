@@ -46,7 +46,7 @@ from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.matrices import Diagonal, column_terms, dense, row_terms, scaled
 from karush.solvers.parted_matrix import PartedMatrix
 from karush.solvers.refinement import STEPS, refine
-from karush.solvers.separable import PartedFactor, parted, unfactored_parts
+from karush.solvers.separable import PartedFactor, apply_inverse, parted, unfactored_parts
 from karush.solvers.sparse_factor import has_sparse_matrix, regularised_solve
 
 
@@ -195,14 +195,10 @@ def _free_solve(
     r_y, r_rows = kkt.equality * r_y, kkt.row * kkt.active_z * r_z
     # ``column`` is zero at fixed variables, so every product here sees the free ones alone
     rhs = r_x + rho * (A.T @ (kkt.equality * r_y) + G.T @ (kkt.row * r_rows))
-    x = kkt.column * _apply(kkt.inverse, kkt.column * rhs)
+    x = kkt.column * apply_inverse(kkt.inverse, kkt.column * rhs)
     y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
     z = rho * kkt.row * (kkt.row * kkt.active_z * (G @ x) - r_rows)
     return x, y, z - (1 - kkt.active_z) * r_z
-
-
-def _apply(inverse: Array | PartedFactor, rhs: Array) -> Array:
-    return inverse.apply(rhs) if isinstance(inverse, PartedFactor) else inverse.T @ (inverse @ rhs)
 
 
 def _fractional_solve(
@@ -214,7 +210,7 @@ def _fractional_solve(
     _, rho = _penalty(r_x.dtype)
     r_y, r_rows, coupling = kkt.equality * r_y, kkt.row * r_z, kkt.row * kkt.active_z
     rhs = r_x + rho * (A.T @ (kkt.equality * r_y)) + G.T @ (coupling * (weight * r_rows))
-    x = kkt.column * _apply(kkt.inverse, kkt.column * rhs)
+    x = kkt.column * apply_inverse(kkt.inverse, kkt.column * rhs)
     y = rho * kkt.equality * (kkt.equality * (A @ x) - r_y)
     return x, y, kkt.row * weight * (coupling * (G @ x) - r_rows)
 

@@ -48,6 +48,11 @@ def in_parts(problem: QuadraticProgram) -> QuadraticProgram:
     )
 
 
+def apply_inverse(inverse: Array | PartedFactor, rhs: Array) -> Array:
+    """(LLᵀ)⁻¹ rhs from L⁻¹, or from the factor in parts."""
+    return inverse.apply(rhs) if isinstance(inverse, PartedFactor) else inverse.T @ (inverse @ rhs)
+
+
 def inverse_factor(matrix: Array) -> Array:
     """L⁻¹ for matrix = LLᵀ."""
     identity = jnp.eye(matrix.shape[0], dtype=matrix.dtype)
