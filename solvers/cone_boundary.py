@@ -119,12 +119,13 @@ def three_rows(
     def project(point: Array, alpha: Array) -> Array:
         return exponential(point) if cones.kind == "exponential" else power(point, alpha)
 
-    def shares(D: Array) -> tuple[Array, Array]:
-        values, Q = jacobi(D)
-        return jnp.minimum(jnp.maximum(1 - values, 0), 1), Q
+    def shares(D: Array, Q: Array) -> Array:
+        return jnp.minimum(jnp.maximum(1 - jnp.diagonal(Q.T @ D @ Q), 0), 1)
 
     def smooth(point: Array, alpha: Array, scale: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
-        share, Q = shares(jax.jacfwd(project)(point, alpha))
+        D = jax.jacfwd(project)(point, alpha)
+        _, Q = jacobi(D)
+        share = shares(D, Q)
         return Q, share, share, jnp.full((), jnp.inf, v.dtype)
 
     def tied(point: Array, alpha: Array, scale: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
@@ -133,9 +134,10 @@ def three_rows(
         unit = jnp.minimum(scale[0], jnp.where(scale[1] > 0, scale[1], scale[0]))
         push = jnp.where(weak, 2 * active / unit, 0) * _inner(cones.kind, alpha)
         inside, outside = jax.vmap(jax.jacfwd(project), (0, None))(jnp.stack([point + push, point - push]), alpha)
-        share, Q = shares(inside)
-        share = jnp.where(weak, jnp.round(share), share)
-        wide = jnp.where(weak, jnp.round(1 - jnp.diagonal(Q.T @ outside @ Q)), share)
+        # the two share their eigenvectors but for the distance between them: 1 on both sides, 0 on both, or a tie
+        _, Q = jacobi(inside + outside)
+        share, wide = shares(inside, Q), shares(outside, Q)
+        share, wide = (jnp.where(weak, jnp.round(part), share) for part in (share, wide))
         return Q, share, jnp.maximum(share, wide), room
 
     Q, share, wide, room = jax.vmap(tied if active > 0 else smooth)(v, a, (slack, pull))

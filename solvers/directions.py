@@ -132,10 +132,13 @@ def _program(problem: QuadraticProgram, linear: Array, equalities: Array, rows: 
 def critical_program(
     problem: QuadraticProgram, change: QuadraticProgram, point: Point, rates: Rates
 ) -> QuadraticProgram:
-    """The program of ξ, with the multipliers of ``point``."""
+    """The program of ξ, with the multipliers of ``point``; that of its rows in cones is in cone_directions.py."""
 
     def pressing(data: QuadraticProgram) -> Array:
-        return data.equality_matrix.T @ point.y + data.inequality_matrix.T @ point.z
+        pressed = data.equality_matrix.T @ point.y + data.inequality_matrix.T @ point.z
+        if data.cone_rows is None or point.u is None:
+            return pressed
+        return pressed + data.cone_rows.matrix.T @ point.u
 
     linear = rates.gradient - jax.jvp(pressing, (problem,), (change,))[1]
     rows = rates.rows.held()

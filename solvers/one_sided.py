@@ -15,10 +15,11 @@ from jax import Array
 
 from karush.solvers.active_rows import active_rows
 from karush.solvers.branching import at_most_once
+from karush.solvers.cone_directions import rates_of_point, slack_rate, ties_of, with_cones
 from karush.solvers.directions import Rates, critical_program, multiplier_program, rates_of, value_program
 from karush.solvers.evidence import any_inequality, moves
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
-from karush.solvers.linearisation import Linearisation, any_weak, linearise
+from karush.solvers.linearisation import Linearisation, any_weak, linearise, of_rows
 from karush.solvers.protocol import Method
 from karush.solvers.residuals import objective
 from karush.solvers.result import Solution, Status
@@ -97,6 +98,37 @@ def _of_solutions(direction: Direction, x: Array, rates: Rates) -> Array:
     return jnp.where(known, explicit + found.objective, jnp.nan)
 
 
+def _beside_cones(
+    direction: Direction, point: Point, lin: Linearisation, weak: Array, linear: tuple[Point, Array]
+) -> tuple[Point, Array]:
+    """The rates of a problem with rows in cones; V' is that of the linear rule, as its multipliers are unique.
+
+    NaN at a kink where multipliers or x are not unique, where a cone of three rows has an edge, and along exponents.
+    """
+    problem, change, frame = direction.problem, direction.change, lin.frame
+    rows, m = problem.cone_rows, problem.inequality_matrix.shape[0]
+    assert rows is not None and frame is not None and change.cone_rows is not None
+    ties = ties_of(rows, frame)
+    moving = jax.tree.leaves(moves(problem, lin, lin.wide_kernel))
+    several = jnp.any(jnp.stack([jnp.any(part) for part in moving])) | jnp.any(moves(problem, lin, lin.kernel).x)
+    known = ~several & ties.covered & ~_any_nonzero(change.cone_rows.exponents)
+
+    def critical(_: Point) -> Point:
+        rate = slack_rate(problem, change, point.x)
+        rates = rates_of(problem, change, point, of_rows(problem, lin))
+        base = replace(critical_program(problem, change, point, rates), cone_rows=None)
+        found = direction.method.solve_auxiliary(with_cones(base, rows, frame, ties, rate))
+        moved = rates_of_point(found.point, rows, frame, ties, rate, m)
+        return jax.tree.map(lambda part: jnp.where(_is_solved(found), part, jnp.nan), moved)
+
+    moved = at_most_once(weak & known, critical, linear[0])
+    found: tuple[Point, Array] = (
+        jax.tree.map(lambda part: jnp.where(weak & ~known, jnp.nan, part), moved),
+        jnp.where(weak & ~known, jnp.nan, linear[1]),
+    )
+    return found
+
+
 def one_sided(
     method: Method,
     problem: QuadraticProgram,
@@ -108,13 +140,12 @@ def one_sided(
     """The rates of the point and of the optimal value along ``change``; ``linear`` are those of the linear rule.
 
     NaN where the change leaves no solution, where it moves the matrices of rows whose multipliers are not unique,
-    where it moves P at solutions that are not, and at kinks of problems with rows in cones.
+    where it moves P at solutions that are not; with rows in cones as `_beside_cones` says.
     """
     at_all = (lin.solved > 0) & _any_nonzero(change)
     weak = at_all & any_weak(lin)
     if problem.cone_rows is not None:
-        unknown: tuple[Point, Array] = jax.tree.map(lambda rate: jnp.where(weak, jnp.nan, rate), linear)
-        return unknown
+        return _beside_cones(Direction(method, problem, change), point, lin, weak, linear)
     direction, rates = Direction(method, problem, change), rates_of(problem, change, point, lin)
     wide = moves(problem, lin, lin.wide_kernel)
     several = at_all & any_inequality(wide)
