@@ -23,7 +23,6 @@ from karush.solvers.result import Status
 
 VARIABLES, EQUALITIES, ROWS = 6, 2, 7
 SEED = 3
-NAMES = [*(solver.name for solver in SOLVERS), "auto"]
 Arrays = dict[str, np.ndarray]
 # of the outputs below: one of x, of y, of z, of w, and the objective
 PULLED = (0, VARIABLES, VARIABLES + EQUALITIES, VARIABLES + EQUALITIES + ROWS, -1)
@@ -181,6 +180,10 @@ def stacked(kinds: tuple[Kind, ...]) -> QuadraticProgram:
 def accepted(name: str) -> tuple[Kind, ...]:
     """The kinds that a solver takes, as it says itself."""
     return tuple(k for k in KINDS if refusal(name, facts_of(problem_of(k), k.strongly_convex)) is None)
+
+
+# a solver of one structure takes none of these kinds, by what it says itself, and has tests of its own
+NAMES = [*(solver.name for solver in SOLVERS if accepted(solver.name)), "auto"]
 
 
 def choice_of(name: str) -> Choice:
