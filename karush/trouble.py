@@ -142,7 +142,7 @@ def side_trouble(model: Model, record: Mapping[str, Any], has_cones: bool) -> Di
     found = derivative_trouble(model, record)
     if found is None or not has_cones or not derivative["weakly_active"]:
         return found
-    message = "one-sided derivatives are not available for problems with rows in cones at a kink"
+    message = "no one-sided derivative at this kink of a cone: the solution or a multiplier is not unique, or an edge"
     fix = Fix("without --side: one element of the conservative derivative; or params to one side of the kink")
     return replace(found, message=message, fixes=(fix,))
 

@@ -1,4 +1,4 @@
-"""One-sided derivatives at kinks of cones: projections and proximal maps whose derivatives along a direction are known."""
+"""One-sided derivatives at kinks of cones: projections and proximal maps whose derivatives along it are known."""
 
 from functools import cache
 
