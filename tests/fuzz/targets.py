@@ -14,7 +14,7 @@ from karush import __version__
 from karush.cli.checking import summary_of
 from karush.cli.explain import explain_file
 from karush.cli.fixing import mend
-from karush.cli.show import parts
+from karush.cli.show import printers_of
 from karush.compiler.analyse import Analysis, analyse, analyse_text
 from karush.compiler.facts.requirements import unmet
 from karush.compiler.model import Model
@@ -32,8 +32,6 @@ from karush.dsl.source import Source
 from karush.lsp import completion, findings, formatting, hover, navigation, outline, rename
 from karush.lsp.document import Document
 from karush.template import data_template
-
-EVERY_PART = ("interface", "math", "latex", "kkt", "curvature", "ir")
 
 BOUND_MODEL = """
 dim n, m, T = 2
@@ -86,9 +84,9 @@ def formatted(source: Source) -> None:
 def shown(analysis: Analysis, model: Model) -> None:
     """Everything that is printed of a model."""
     assert analysis.facts is not None
-    for part in EVERY_PART:
+    for part, printer in printers_of(analysis).items():
         if part != "kkt" or model.objective is not None:
-            parts(analysis, {part})
+            printer()
     json.dumps(interface_schema(model))
     page = document(analysis)
     to_html(page)

@@ -128,7 +128,7 @@ def nearest(p: np.ndarray) -> np.ndarray:
         ("sum((x[i] - p[i])^2 for i in n)", "knapsack"),
         ("sumsq(x) / 2 - p @ x + 3", "knapsack"),
         ("sum((1 + p[i]^2) * (x[i] - 2)^2 / 3 + p[i] * x[i] for i in n)", "knapsack"),
-        ("sum(abs(x)) + sumsq(x - p)", "ipm"),
+        ("sum(abs(x)) + sumsq(x - p)", "active_set"),
         ("sumsq(x - p) + (x[0] + x[1])^2", "active_set"),
         ("sum((x[i + 1] - x[i])^2 for i in range(n - 1)) + sumsq(x)", "active_set"),
         ("sum(x[i]^2 for i in n, j in range(2))", "active_set"),

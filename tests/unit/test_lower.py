@@ -194,12 +194,12 @@ def test_program_size_does_not_grow_with_the_horizon():
 CHOICES = [
     ("param p\nvar x\nminimize (x - p)^2 / 2\n", "active_set", True),
     ("param p in pos\nvar x in nonneg\nminimize p * x\n", "ipm", False),
-    ("param p, P[2, 2] in pd\nvar x[2], y\nminimize quad(x, P) + p * y\n", "ipm", False),
+    ("param p, P[2, 2] in pd\nvar x[2], y\nminimize quad(x, P) + p * y\n", "active_set", False),
     ("param P[2, 2] in psd\nvar x[2]\nminimize quad(x, P)\n", "active_set", None),
     ("param P[2, 2] in pd, c[2], g in pos\nvar x[2]\nmaximize sum(x) - g / 2 * quad(x - c, P)\n", "active_set", True),
     ("param P[2, 2] in pd, g in nonneg\nvar x[2]\nminimize g * (x @ P @ x)\n", "active_set", None),
-    ("param P[2, 2] in pd\nvar x[2]\nminimize quad(x, P) + norm1(x)\n", "ipm", False),
-    ("param a in nonneg\nvar x[2]\nminimize 2 * (sumsq(x) + a * norm1(x)) / 3\n", "ipm", False),
+    ("param P[2, 2] in pd\nvar x[2]\nminimize quad(x, P) + norm1(x)\n", "active_set", False),
+    ("param a in nonneg\nvar x[2]\nminimize 2 * (sumsq(x) + a * norm1(x)) / 3\n", "active_set", False),
 ]
 
 
