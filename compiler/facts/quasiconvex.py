@@ -25,7 +25,7 @@ from karush.compiler.facts.fact import Facts
 from karush.compiler.facts.terms import unnamed
 from karush.compiler.library import Library
 from karush.compiler.model import Apply, Expr, Kind, Model, Objective, Param, ParamValue, Reduce, SetUse
-from karush.compiler.nodes import elementwise
+from karush.compiler.nodes import elementwise, number
 from karush.compiler.rewrite import substitute
 from karush.stdlib.lattice import Interval, Monotonicity
 from karush.stdlib.shape import SCALAR
@@ -38,6 +38,9 @@ GREATEST = {"max": "max", "maximum": "maximum"}
 LEAST = {"min": "max", "minimum": "maximum"}
 """Atoms and reductions that take the greatest or the least, and what takes the greatest of the same parts."""
 
+SMALLEST = {"max": "min", "min": "min", "maximum": "minimum", "minimum": "minimum"}
+"""What takes the least of the same parts."""
+
 
 def asks_for_bisection(model: Model) -> bool:
     """``using bisection``?"""
@@ -49,21 +52,24 @@ class Levels:
     """The family of a ``quotient``, or of the greatest (least) of several: ``model`` has the level as a param and φ as
     its optimal value.
 
-    ``size`` is that of the terms of φ, ``goal`` the stated objective where the quotient is the level.
+    ``size`` is that of the terms of φ, ``divisor`` the least g, ``goal`` the stated objective where the quotient is the
+    level.
     """
 
     model: Model
     quotient: Expr
     size: Expr
+    divisor: Expr
     goal: Expr
 
 
 @dataclass(frozen=True)
 class AtLevel:
-    """``value`` f - t g or the greatest of such, and ``size`` |f| + |t| g; ``sign`` what f is known to be."""
+    """``value`` f - t g or the greatest of such, ``size`` |f| + |t| g, ``divisor`` g; ``sign`` what is known of f."""
 
     value: Expr
     size: Expr
+    divisor: Expr
     sign: Interval
 
 
@@ -84,7 +90,7 @@ def levels_of(model: Model, facts: Facts, library: Library) -> Levels | None:
     level = Param(LEVEL, SCALAR, Kind.REAL, _sign(at_level.sign, quotient), None, quotient.span)
     aim = Objective("minimize" if least else "maximize", None, at_level.value, objective.span)
     family = replace(model, params={**model.params, LEVEL: level}, lets={}, objective=aim, using=None)
-    return Levels(family, quotient, at_level.size, substitute(objective.value, {quotient: use}))
+    return Levels(family, quotient, at_level.size, at_level.divisor, substitute(objective.value, {quotient: use}))
 
 
 def _at_level(expr: Expr, level: Expr, facts: Facts, most: Mapping[str, str]) -> AtLevel | None:
@@ -96,7 +102,7 @@ def _at_level(expr: Expr, level: Expr, facts: Facts, most: Mapping[str, str]) ->
                 return None
             share = elementwise("multiply", level, below)
             size = elementwise("add", elementwise("abs", above), elementwise("abs", share))
-            return AtLevel(elementwise("subtract", above, share), size, facts[above].interval)
+            return AtLevel(elementwise("subtract", above, share), size, below, facts[above].interval)
         case Apply(atom=atom, arguments=arguments) if atom in most:
             parts = [_at_level(argument, level, facts, most) for argument in arguments]
             known = [part for part in parts if part is not None]
@@ -104,17 +110,22 @@ def _at_level(expr: Expr, level: Expr, facts: Facts, most: Mapping[str, str]) ->
                 return None
             value = replace(expr, arguments=tuple(part.value for part in known))
             largest = replace(expr, atom=most[atom], arguments=tuple(part.size for part in known))
-            return AtLevel(value, largest, reduce(Interval.hull, (part.sign for part in known)))
+            least = replace(expr, atom=SMALLEST[atom], arguments=tuple(part.divisor for part in known))
+            return AtLevel(value, largest, least, reduce(Interval.hull, (part.sign for part in known)))
         case Reduce(operator=operator, body=body) if operator in most:
             part = _at_level(body, level, facts, most)
             if part is None:
                 return None
             sizes = replace(expr, operator=most[operator], body=part.size)
-            return AtLevel(replace(expr, body=part.value), sizes, part.sign)
+            smallest = replace(expr, operator=SMALLEST[operator], body=part.divisor)
+            return AtLevel(replace(expr, body=part.value), sizes, smallest, part.sign)
     if _has_quotient(expr, facts):
         return None
     size = elementwise("add", elementwise("abs", expr), elementwise("abs", level))
-    return AtLevel(elementwise("subtract", expr, level), size, facts[expr].interval)
+    one: Expr = number(1.0, expr.span)
+    if expr.shape:  # of the shape of the whole
+        one = elementwise("add", elementwise("multiply", number(0.0, expr.span), expr), one)
+    return AtLevel(elementwise("subtract", expr, level), size, one, facts[expr].interval)
 
 
 def _has_quotient(expr: Expr, facts: Facts) -> bool:

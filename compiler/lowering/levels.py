@@ -140,7 +140,8 @@ class QuasiconvexCompiled(Compiled):
         params = self._at(start, search.level).params
         value = self.form.sign * self._number(self.levels.quotient, params, variables)
         solved, unbounded = solution.status <= Status.SOLVED_INACCURATE, solution.status == Status.UNBOUNDED
-        quotient = jnp.where(solved & jnp.isfinite(value), value, jnp.inf)
+        divides = self._number(self.levels.divisor, params, variables) > 0  # a divisor that rounding turns is none
+        quotient = jnp.where(solved & divides & jnp.isfinite(value), value, jnp.inf)
         small = tolerance * self._number(self.levels.size, params, variables) + jnp.finfo(self.dtype).tiny
         met = solved & (jnp.abs(solution.objective) <= small)
         lower = jnp.where(solved & (solution.objective > small), jnp.maximum(search.lower, search.level), search.lower)

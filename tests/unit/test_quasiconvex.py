@@ -177,6 +177,13 @@ def test_an_unbounded_dividend() -> None:
     np.testing.assert_allclose([out.objective, out.values["x"]], [-6 / 9, 7.0], rtol=1e-9)
 
 
+def test_a_divisor_that_may_vanish() -> None:
+    """At the level 0 nothing holds the divisor, which may be 0 or rounding there; the least is met at its bound."""
+    text = "param b\nvar x in nonneg, y in nonneg\nminimize (1 + x) / y\nsubject to\n  y <= b\nusing bisection\n"
+    out = jax.jit(compiled(text).function)({"b": 2.0})
+    np.testing.assert_allclose([out.objective, out.values["y"]], [0.5, 2.0], rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
