@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 from osqp.interface import OSQPException
 
 from benchmarks.direct import DIRECT
@@ -113,8 +113,8 @@ def _direct(task: Task, program: Program) -> Row:
     found, seconds = DIRECT[task.solver](host_program(program.problem))
     if seconds < SHORT:
         found, seconds = DIRECT[task.solver](host_program(program.problem))
-    arrays = [np.asarray(part) for part in (found.x, found.y, found.z, found.w, found.u)]
-    error = judged(program, found.claim, Point(*arrays))  # type: ignore[arg-type]
+    point = Point(*map(jnp.asarray, (found.x, found.y, found.z, found.w, found.u)))
+    error = judged(program, found.claim, point)
     return Row(**_row(task, program, found.claim.word, error, seconds, task.solver, 0.0))
 
 
