@@ -376,6 +376,6 @@ class Model:
     using: Choice | None
     derivative: Choice | None
     conditions: tuple[SizeCondition, ...] = ()
-    rules: Mapping[str, float] = field(default_factory=dict)
+    rules: Mapping[str, float | str] = field(default_factory=dict)
     unavailable: tuple[tuple[str, Span], ...] = ()
     models: tuple[Model, ...] = ()

@@ -24,5 +24,11 @@ _PROXIMAL = """
 PROXIMAL_NAMES = frozenset(_PROXIMAL.split())
 """What may stand after ``prox(step) = primitive``; the maps themselves stand in solvers/proximal."""
 
-TIED = frozenset({"abs", "relu", "neg_part", "maximum", "minimum"})
-"""Primitives whose element at the tie can be stated: ``derivative rule(relu = 0.5)``."""
+NUMBERED = frozenset({"abs", "relu", "neg_part", "leaky_relu", "maximum", "minimum", "clip"})
+"""Primitives whose element at the tie can be stated as a number: ``derivative rule(relu = 0.5)``."""
+
+TIED = NUMBERED | {"max", "min"}
+"""Primitives with ties, whose element can be stated as a word: ``derivative rule(relu = left)``."""
+
+TIE_WORDS = ("min-norm", "left", "right", "torch", "jax", "tf")
+"""The words for elements."""

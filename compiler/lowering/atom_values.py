@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from karush.compiler.library import Library
 from karush.compiler.lowering.atom_rules import RuledAtom
@@ -12,18 +13,20 @@ from karush.compiler.model import Apply, Expr, ParamValue
 from karush.compiler.reductions.graph import bound_context
 from karush.compiler.resolving.atoms import takes_entries
 from karush.stdlib.atom import Atom
-from karush.stdlib.primitives.table import primitive
+from karush.stdlib.primitives.rule import Rule
+from karush.stdlib.primitives.table import RULES, primitive
+from karush.stdlib.primitives.ties import Ties
+
+NO_TIES = Ties()
+"""Least norm everywhere."""
 
 
 class AtomValueError(Exception):
     """An atom whose declaration gives no value for these arguments: an internal error."""
 
 
-def atoms_of(library: Library, ties: Mapping[str, float] | None = None) -> Atoms:
-    """The atoms of a library, each expansion made once for a node.
-
-    ``ties`` maps an atom to the element of its derivative at a tie, as ``derivative rule(relu = 0.5)`` states it.
-    """
+def atoms_of(library: Library, ties: Ties = NO_TIES) -> Atoms:
+    """The atoms of a library, each expansion made once for a node, with these elements at ties."""
     kept: dict[Apply, Expr] = {}
 
     def expand(node: Apply) -> Expr:
@@ -31,19 +34,19 @@ def atoms_of(library: Library, ties: Mapping[str, float] | None = None) -> Atoms
             kept[node] = expand_value(library, node)
         return kept[node]
 
+    @cache
     def implementation(name: str) -> Implementation | None:
         atom = library.atom(name)
         if atom is None:
             raise AtomValueError(name)
-        return None if atom.primitive is None else primitive(atom.primitive)
+        return None if atom.primitive is None else primitive(atom.primitive, ties.of(name))
 
-    tied = {}
-    for name, tie in (ties or {}).items():
+    @cache
+    def rule(name: str) -> Rule | None:
         atom = library.atom(name)
-        if atom is None or atom.primitive is None:
-            raise AtomValueError(name)
-        tied[name] = primitive(atom.primitive, tie)
-    return Atoms(implementation, expand, tied, rules_of(library))
+        return None if atom is None or atom.primitive is None else RULES.get(atom.primitive)
+
+    return Atoms(implementation, expand, ties, rule, rules_of(library))
 
 
 def rules_of(library: Library) -> Callable[[Apply], RuledAtom | None]:

@@ -18,7 +18,7 @@ from karush.compiler.dependence import REGULAR_ATOMS, Dependence, children
 from karush.compiler.lowering.atom_rules import RuledAtom, apply_with_rules
 from karush.compiler.lowering.derivatives import derivative_of
 from karush.compiler.lowering.evaluate_clauses import Clauses
-from karush.compiler.lowering.evaluate_operators import OPERATORS, guard, is_number, select
+from karush.compiler.lowering.evaluate_operators import EXTREMES, OPERATORS, extreme, guard, is_number, select
 from karush.compiler.lowering.indexing import take
 from karush.compiler.lowering.scope import Inputs, Scope
 from karush.compiler.lowering.sparse_rules import dense_value, sparse_use, sparse_value
@@ -38,9 +38,17 @@ from karush.compiler.model import (
     Subscript,
     VarValue,
 )
+from karush.stdlib.primitives.rule import Rule
+from karush.stdlib.primitives.ties import Ties
 
 Implementation = Callable[..., Any]
 Expansion = Callable[[Apply], Expr]
+
+
+def no_rule(name: str) -> Rule | None:
+    """The rule of an atom where none has kinks."""
+    del name
+    return None
 
 
 def no_rules(node: Apply) -> RuledAtom | None:
@@ -54,20 +62,22 @@ class Atoms:
     """How atoms are computed: a JAX function for a primitive, else an expression in the arguments.
 
     ``primitive(name)`` is the function of an atom whose value is a primitive, or None; ``expand(node)`` is the
-    expression that the declaration gives as the value of an application; ``tied`` are the functions of atoms whose
-    element at a tie the file states; ``ruled(node)`` is the application of an atom whose partial derivatives the file
-    states, None for any other.
+    expression that the declaration gives as the value of an application; ``ties`` are the elements of derivatives at
+    ties; ``rule(name)`` is the rule of an atom with kinks, or None; ``ruled(node)`` is the application of an atom whose
+    partial derivatives the file states, None for any other.
     """
 
     primitive: Callable[[str], Implementation | None]
     expand: Expansion
-    tied: Mapping[str, Implementation] = field(default_factory=dict)
+    ties: Ties = field(default_factory=Ties)
+    rule: Callable[[str], Rule | None] = no_rule
     ruled: Callable[[Apply], RuledAtom | None] = no_rules
 
-    def function(self, name: str, kind: Kind = Kind.REAL) -> Implementation | None:
-        """The function of an operator or of an atom; None where its value is an expression. Integers have no ties."""
-        tied = self.tied.get(name) if kind is Kind.REAL else None
-        return tied or OPERATORS.get(name) or self.primitive(name)
+    def function(self, name: str) -> Implementation | None:
+        """The function of an operator or of an atom; None where its value is an expression."""
+        if name in EXTREMES:
+            return extreme(name, self.ties.of(name))
+        return OPERATORS.get(name) or self.primitive(name)
 
 
 MAX_GUARDS = 6
@@ -237,7 +247,7 @@ class Evaluator:
                 return jnp.eye(shape[0], dtype=dtype)
             case "reshape":
                 return jnp.reshape(arguments[0], shape)
-        function = self.atoms.function(expr.atom, expr.kind)
+        function = self.atoms.function(expr.atom)
         if function is None:
             raise UnsupportedExpressionError(expr.atom)
         return function(*self._harmless_arguments(expr, arguments, scope))
@@ -264,7 +274,7 @@ class Evaluator:
         """An argument's value; an integer array becomes real where the result is real, a size stays a number."""
         value = self.array(argument, scope) if argument.shape else self.value(argument, scope)
         integer = argument.kind is not Kind.REAL and parent.kind is Kind.REAL
-        if is_number(value) or not integer or not (parent.atom in OPERATORS or parent.atom == "if"):
+        if is_number(value) or not integer or not (parent.atom in OPERATORS or parent.atom in (*EXTREMES, "if")):
             return value
         return jnp.asarray(value, scope.inputs.dtype)
 

@@ -16,6 +16,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
+from karush.stdlib.primitives.table import primitive
+from karush.stdlib.primitives.ties import Tie
+
 Value = Any
 """A JAX array, or a Python number where the value is known while tracing."""
 
@@ -91,36 +94,27 @@ def _number_power(base: float, exponent: float) -> float:
 # ---------------------------------------------------------------- extremes
 
 
-@jax.custom_jvp
-def _greatest(parts: Array) -> Array:
-    return jnp.max(parts, axis=0)
+EXTREMES: dict[str, tuple[Callable[..., Any], Callable[..., Array]]] = {
+    "maximum": (max, jnp.max),
+    "minimum": (min, jnp.min),
+}
+"""``max(a, b, …)`` and ``min(a, b, …)``: of plain numbers, and of the first axis of an array of integers."""
 
 
-@_greatest.defjvp
-def _greatest_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """At a tie of k arguments each has the weight 1/k, however they are ordered."""
-    (parts,), (d_parts,) = primals, tangents
-    value = _greatest(parts)
-    ties = (parts == value).astype(parts.dtype)
-    return value, jnp.sum(ties * d_parts, axis=0) / jnp.sum(ties, axis=0)
+def extreme(name: str, tie: Tie) -> Callable[..., Value]:
+    """The greatest or least of several, elementwise; ties are those of real numbers."""
+    on_numbers, on_integers = EXTREMES[name]
+    on_reals = primitive(name, tie)
 
+    def apply(*arguments: Value) -> Value:
+        if all(map(is_number, arguments)):
+            return on_numbers(arguments)
+        if jnp.issubdtype(jnp.result_type(*arguments), jnp.floating):
+            return on_reals(*arguments)
+        shape = jnp.broadcast_shapes(*(jnp.shape(a) for a in arguments))
+        return on_integers(jnp.stack([jnp.broadcast_to(a, shape) for a in arguments]), axis=0)
 
-def maximum(*arguments: Value) -> Value:
-    """The greatest of several, elementwise."""
-    if all(map(is_number, arguments)):
-        return max(arguments)
-    shape = jnp.broadcast_shapes(*(jnp.shape(a) for a in arguments))
-    dtype = jnp.result_type(*arguments)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        return jnp.max(jnp.stack([jnp.broadcast_to(a, shape) for a in arguments]), axis=0)
-    return _greatest(jnp.stack([jnp.broadcast_to(jnp.asarray(a, dtype), shape) for a in arguments]))
-
-
-def minimum(*arguments: Value) -> Value:
-    """The least of several, elementwise."""
-    if all(map(is_number, arguments)):
-        return min(arguments)
-    return -maximum(*(-a for a in arguments))
+    return apply
 
 
 # ---------------------------------------------------------------- selection
@@ -183,8 +177,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "and": _pythonic(lambda a, b: bool(a and b), jnp.logical_and),
     "or": _pythonic(lambda a, b: bool(a or b), jnp.logical_or),
     "not": _pythonic(operator.not_, jnp.logical_not),
-    "maximum": maximum,
-    "minimum": minimum,
     "matmul": operator.matmul,
     "transpose": jnp.transpose,
     "concat": _concat,

@@ -14,7 +14,7 @@ from typing import Any
 from karush.compiler.dependence import Dependence
 from karush.compiler.facts.strong_convexity import is_strongly_convex
 from karush.compiler.library import Library
-from karush.compiler.lowering.atom_values import atoms_of
+from karush.compiler.lowering.atom_values import NO_TIES, atoms_of
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.infinities import bounding_params
@@ -34,21 +34,29 @@ from karush.compiler.reductions.graph_form import replace_graph_atoms
 from karush.compiler.reductions.sets import reduce_sets
 from karush.compiler.reductions.symmetry import Symmetry
 from karush.solvers.protocol import Settings
+from karush.stdlib.primitives.ties import Ties
 
 __all__ = ["Compiled", "lower"]
 
 
-def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], settings: Settings, dtype: Any) -> Compiled:
+def lower(
+    part: Part,
+    parts: Mapping[Model, Part],
+    dims: Mapping[str, Any],
+    settings: Settings,
+    dtype: Any,
+    ties: Ties = NO_TIES,
+) -> Compiled:
     """The compiled form of a model of class LP, QP or FUNCTION, for these sizes, settings and precision.
 
     ``parts`` are the models within it; each call of one is compiled for its own sizes and settings. ``dims`` maps every
-    dim to its size, a number or a symbolic dimension of ``jax.export``. The caller keeps what this returns: every call
-    makes a new function.
+    dim to its size, a number or a symbolic dimension of ``jax.export``. ``ties`` are elements of derivatives at ties
+    and stand over those of the file. The caller keeps what this returns: every call makes a new function.
     """
     extraction = extract_calls(part.model)
     if extraction.solves:
         part = _known_again(extraction, part.library)
-    evaluator = Evaluator(atoms_of(part.library, part.model.rules))
+    evaluator = Evaluator(atoms_of(part.library, ties.over(part.model.rules)))
     dependence = Dependence()
     written = reduce_sets(extraction.model)
     bounding = bounding_params(extraction.model)
@@ -67,7 +75,7 @@ def lower(part: Part, parts: Mapping[Model, Part], dims: Mapping[str, Any], sett
         inputs = {**extraction.model.params, **extraction.solved}
         form = Template(reduced.model, dims, dtype, evaluator, dependence, reduced.owners, bounding, knowledge, inputs)
         strongly_convex = is_strongly_convex(reduced.model, solved.facts, dependence)
-    steps = tuple(Step(solve, _inner(solve, parts, dims, dtype)) for solve in extraction.solves)
+    steps = tuple(Step(solve, _inner(solve, parts, dims, dtype, ties)) for solve in extraction.solves)
     common = (written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)
     if part.logarithms is not None:
         return GeometricCompiled(*common, logarithms=reduce_sets(part.logarithms.model).model)
@@ -85,8 +93,8 @@ def _in_other_ways(part: Part) -> Part:
     return part if model is part.model else part_of(model, part.library)
 
 
-def _inner(solve: Solve, parts: Mapping[Model, Part], dims: Mapping[str, Any], dtype: Any) -> Compiled:
+def _inner(solve: Solve, parts: Mapping[Model, Part], dims: Mapping[str, Any], dtype: Any, ties: Ties) -> Compiled:
     """The model that a call solves, for the sizes of that call."""
     call = solve.call
     own = {name: size.evaluate(dims) for name, size in call.sizes.items()}
-    return lower(parts[call.model], parts, {**dims, **own}, settings_of(call.model), dtype)
+    return lower(parts[call.model], parts, {**dims, **own}, settings_of(call.model), dtype, ties)

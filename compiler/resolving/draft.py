@@ -46,7 +46,7 @@ class Draft:
     constraints: list[Constraint] = field(default_factory=list)
     using: Choice | None = None
     derivative: Choice | None = None
-    rules: dict[str, float] = field(default_factory=dict)
+    rules: dict[str, float | str] = field(default_factory=dict)
     fns: list[FnSymbol] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
     first: dict[str, ast.Statement] = field(default_factory=dict)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from karush.compiler.library import Library
 from karush.compiler.messages import option_messages
+from karush.compiler.messages.form_messages import listed
 from karush.compiler.model import Choice
 from karush.compiler.names.context import Context
 from karush.compiler.resolving.option_values import OPTION_VALUES, OptionValue
 from karush.dsl import ast
 from karush.dsl.diagnostics import Diagnostic
-from karush.stdlib.primitive_names import TIED
+from karush.stdlib.primitive_names import NUMBERED, TIE_WORDS, TIED
 
 COMMON = ("tol", "max_iter")
 SMOOTH = ("NLP", "NLS", "GP")
@@ -70,7 +72,10 @@ DERIVATIVES: Mapping[str, tuple[str, ...]] = {
 
 
 OF_TWO = {"max": "maximum", "min": "minimum"}
-"""What ``max(a, b)`` and ``min(a, b)`` are called as atoms; of a whole array the ties are shared alike."""
+"""What ``max(a, b)`` and ``min(a, b)`` are called as atoms; numbers are for these two, words for arrays too."""
+
+FILE_WORDS = tuple(word for word in TIE_WORDS if word.isidentifier())
+"""The words for elements at ties that a file may state; least norm is what stands without a rule."""
 
 
 def resolve_using(context: Context, node: ast.Using) -> Choice | None:
@@ -112,25 +117,40 @@ def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
     return None if options is None else Choice(node.name, options, node.span)
 
 
-def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float]:
-    """``derivative rule(relu = 0.5)``: atom to the element of its derivative at a tie."""
-    rules: dict[str, float] = {}
+def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float | str]:
+    """``derivative rule(relu = 0.5, max = left)``: atom to the element of its derivative at a tie."""
+    rules: dict[str, float | str] = {}
     library = context.session.library
     for option in node.options:
         value = constant_value(option.value)
-        name = OF_TWO.get(option.name or "", option.name or "")
-        atom = library.atom(name)
+        atom = library.atom(option.name or "")
+        found = rule_names(library, option.name or "", is_word=value in FILE_WORDS)
         if atom is None:
             context.report(option_messages.rule_of_unknown_atom(option, tied_atoms(library)))
-        elif atom.primitive not in TIED:
+        elif not found:
             context.report(option_messages.rule_without_tie(option, tied_atoms(library)))
-        elif isinstance(value, (bool, str)) or value is None:
-            context.report(option_messages.option_value(option, "a number"))
-        elif name in rules:
+        elif value not in FILE_WORDS and not _is_number(value):
+            context.report(option_messages.option_value(option, f"a number, or one of {listed(FILE_WORDS)},"))
+        elif not rules.keys().isdisjoint(found):
             context.report(option_messages.option_twice(option))
         else:
-            rules[name] = float(value)
+            rules.update(dict.fromkeys(found, value if isinstance(value, str) else float(value)))
     return rules
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def rule_names(library: Library, name: str, *, is_word: bool) -> tuple[str, ...]:
+    """The atoms that a choice for a name is meant for: of ``max`` that of two and, by a word, that of an array too.
+
+    None where the name has no tie, or none that a number could be chosen for.
+    """
+    names = (OF_TWO[name], name) if name in OF_TWO else (name,)
+    atoms = [(n, library.atom(n)) for n in names]
+    allowed = TIED if is_word else NUMBERED
+    return tuple(n for n, atom in atoms if atom is not None and atom.primitive in allowed)
 
 
 def tied_atoms(library: Library) -> list[str]:

@@ -1,131 +1,138 @@
 """Piecewise functions, elementwise. Every one owns its derivative at the tie.
 
-At a tie the derivative is one element of the conservative one: of least norm by default (relu 0, abs 0, equal shares
-of a maximum), or the number that ``derivative rule(relu = 0.5)`` states. The weights of all arguments sum to the
-derivative along the tie: moving x and its bound together moves ``clip`` by as much. ``lax.clamp`` does not have that
-and is not used.
+The weights of all arguments sum to the derivative along the tie: moving x and its bound together moves ``clip`` by as
+much. ``lax.clamp`` does not have that and is not used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.stdlib.primitives.tangents import real, reals, with_slope
+from karush.stdlib.primitives.extremes import pair_weight
+from karush.stdlib.primitives.kinks import Kink, kinked
+from karush.stdlib.primitives.rule import Arrays, Rule, magnitude, total
+from karush.stdlib.primitives.tangents import real
+from karush.stdlib.primitives.ties import LEAST, Element, Tie, columns, first_sign
 
 ArrayLike = jax.typing.ArrayLike
-Unary = Callable[[ArrayLike], Array]
+Moved = Sequence[Array | None]
+
+# ---------------------------------------------------------------- of one argument
+
+RELU = kinked(lambda x: jnp.maximum(x, 0), (0.0, 1.0), (Kink(0.0),))
+"""max(x, 0)."""
+
+NEG_PART = kinked(lambda x: jnp.maximum(-x, 0), (-1.0, 0.0), (Kink(0.0),))
+"""max(-x, 0)."""
+
+ABSOLUTE = kinked(jnp.abs, (-1.0, 1.0), (Kink(0.0, jax=1.0),), least=jnp.sign)
+"""|x|; JAX has the slope 1 at 0."""
 
 
-def absolute_with(tie: float = 0.0) -> Unary:
-    """|x| with the slope ``tie`` at 0."""
-    return with_slope(jnp.abs, lambda x: jnp.where(x == 0, tie, jnp.sign(x)))
+# ---------------------------------------------------------------- leaky_relu
 
 
-def relu_with(tie: float = 0.0) -> Unary:
-    """max(x, 0) with the slope ``tie`` at 0."""
-    return with_slope(
-        lambda x: jnp.maximum(x, 0),
-        lambda x: jnp.where(x == 0, jnp.asarray(tie, x.dtype), (x > 0).astype(x.dtype)),
-    )
+def _leaky_derivative(arguments: Arrays, tangents: Moved, tie: Tie) -> Array:
+    """Slope 1 to the right of 0, ``slope`` to the left; 0 there is the lesser of the two, as the slope is in [0, 1]."""
+    x, slope = arguments
+    right = x > 0
+    if isinstance(tie, Element):
+        right = (x >= 0) if tie.choice in ("right", "jax") else right
+    elif tangents[0] is not None:
+        right |= (x == 0) & (first_sign(columns(tangents[0], tie)) > 0)
+    here = jnp.where(right, 1, slope)
+    if isinstance(tie, Element) and not isinstance(tie.choice, str):
+        here = jnp.where(x == 0, jnp.asarray(tie.choice, x.dtype), here)
+    moved = [None if tangents[0] is None else here * tangents[0]]
+    moved += [None if tangents[1] is None else jnp.where(x > 0, 0, x) * tangents[1]]
+    return total(moved, x)
 
 
-def neg_part_with(tie: float = 0.0) -> Unary:
-    """max(-x, 0) with the slope ``tie`` at 0."""
-    return with_slope(
-        lambda x: jnp.maximum(-x, 0),
-        lambda x: jnp.where(x == 0, jnp.asarray(tie, x.dtype), -(x < 0).astype(x.dtype)),
-    )
+LEAKY_RELU = Rule(
+    lambda x, slope: jnp.where(x > 0, x, slope * x),
+    _leaky_derivative,
+    lambda x, slope: (jnp.where(slope == 1, jnp.inf, jnp.abs(x)), magnitude(x)),
+    numbers=True,
+)
+"""max(x, slope x) for a slope in [0, 1]."""
 
 
-absolute = absolute_with()
-relu = relu_with()
-neg_part = neg_part_with()
+# ---------------------------------------------------------------- clip
+
+_CLIP_SHARE: Mapping[str, tuple[float, float]] = {
+    LEAST: (0.0, 0.0),
+    "jax": (0.5, 0.5),
+    "torch": (1.0, 1.0),
+    "tf": (1.0, 1.0),
+    "left": (0.0, 1.0),
+    "right": (1.0, 0.0),
+}
+"""The weight of x where it is equal to the lower, and to the upper bound; the bound has the rest of 1.
+
+Least norm is that in x: bounds are numbers as a rule, and the set in x is then [0, 1].
+"""
 
 
-@jax.custom_jvp
-def _leaky_relu(x: Array, slope: Array) -> Array:
-    return jnp.where(x > 0, x, slope * x)
+def _clip_share(tie: Element) -> tuple[float, float]:
+    return _CLIP_SHARE[tie.choice] if isinstance(tie.choice, str) else (tie.choice, tie.choice)
 
 
-@_leaky_relu.defjvp
-def _leaky_relu_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    x, slope = primals
-    moved = jnp.where(x > 0, 1, slope) * tangents[0] + jnp.where(x > 0, 0, x) * tangents[1]
-    return _leaky_relu(x, slope), moved
+def _clip_derivative(arguments: Arrays, tangents: Moved, tie: Tie) -> Array:
+    """min(max(x, lower), upper): x and the lower bound share at one kink, the result and the upper bound at the other."""
+    x, lower, upper = arguments
+    raised = jnp.maximum(x, lower)
+    if isinstance(tie, Element):
+        at_lower, at_upper = _clip_share(tie)
+        inner = _weight(x > lower, x == lower, at_lower, x)
+        outer = _weight(raised < upper, raised == upper, at_upper, x)
+    else:
+        inner = pair_weight(x, lower, tangents[:2], tie, 1.0)
+        moved = total(_mixed(inner, tangents[0], tangents[1]), x)
+        outer = pair_weight(raised, upper, (moved, tangents[2]), tie, -1.0)
+    below = _mixed(inner, tangents[0], tangents[1])
+    return total([*(_scaled(outer, t) for t in below), _scaled(1 - outer, tangents[2])], x)
 
 
-def leaky_relu(x: ArrayLike, slope: ArrayLike = 0.01) -> Array:
-    """max(x, slope x) for a slope in [0, 1]; the slope at 0 is the lesser one."""
-    return _leaky_relu(*jnp.broadcast_arrays(*reals(x, slope)))
+def _weight(inside: Array, tied: Array, share: float, like: Array) -> Array:
+    weight = inside.astype(like.dtype)
+    return weight if share == 0 else jnp.where(tied, jnp.asarray(share, like.dtype), weight)
 
 
-def _pair_with(first: Callable[[Array, Array], Array], value: Callable[[Array, Array], Array]) -> Callable:
-    """An extreme of two whose first argument has the weight ``first``, the second the rest of 1."""
-
-    @jax.custom_jvp
-    def rule(x: Array, y: Array) -> Array:
-        return value(x, y)
-
-    @rule.defjvp
-    def rule_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-        x, y = primals
-        weight = first(x, y)
-        return rule(x, y), weight * tangents[0] + (1 - weight) * tangents[1]
-
-    return rule
+def _mixed(weight: Array, first: Array | None, second: Array | None) -> list[Array | None]:
+    return [_scaled(weight, first), _scaled(1 - weight, second)]
 
 
-def _extreme_with(many: Callable, pair: Callable) -> Callable[..., Array]:
-    def function(*arguments: ArrayLike) -> Array:
-        arrays = jnp.broadcast_arrays(*reals(*arguments))
-        return pair(*arrays) if len(arrays) == 2 else many(jnp.stack(arrays), axis=0)
-
-    return function
+def _scaled(weight: Array, tangent: Array | None) -> Array | None:
+    return None if tangent is None else weight * tangent
 
 
-def maximum_with(tie: float = 0.5) -> Callable[..., Array]:
-    """The greatest of its arguments; of two equal ones the first has the weight ``tie``, of k equal ones each 1/k."""
-
-    def weight(x: Array, y: Array) -> Array:
-        return jnp.where(x == y, jnp.asarray(tie, x.dtype), (x > y).astype(x.dtype))
-
-    return _extreme_with(jnp.max, _pair_with(weight, jnp.maximum))
+def _clip_margin(x: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
+    inside = jnp.where(jnp.isfinite(jnp.stack([lower, upper])), jnp.stack([lower, upper]), 0)
+    return jnp.minimum(jnp.abs(x - lower), jnp.abs(jnp.maximum(x, lower) - upper)), magnitude(x, inside)
 
 
-def minimum_with(tie: float = 0.5) -> Callable[..., Array]:
-    """The least of its arguments; of two equal ones the first has the weight ``tie``, of k equal ones each 1/k."""
-
-    def weight(x: Array, y: Array) -> Array:
-        return jnp.where(x == y, jnp.asarray(tie, x.dtype), (x < y).astype(x.dtype))
-
-    return _extreme_with(jnp.min, _pair_with(weight, jnp.minimum))
+CLIP = Rule(
+    lambda x, lower, upper: jnp.minimum(jnp.maximum(x, lower), upper), _clip_derivative, _clip_margin, numbers=True
+)
+"""x moved into [lower, upper]; a number is the weight of x at a bound."""
 
 
-maximum = maximum_with()
-minimum = minimum_with()
+RULES: Mapping[str, Rule] = {
+    "relu": RELU,
+    "neg_part": NEG_PART,
+    "abs": ABSOLUTE,
+    "leaky_relu": LEAKY_RELU,
+    "clip": CLIP,
+}
+
+absolute, clip = ABSOLUTE.function(), CLIP.function()
 
 
-@jax.custom_jvp
-def _clip(x: Array, lower: Array, upper: Array) -> Array:
-    return jnp.minimum(jnp.maximum(x, lower), upper)
-
-
-@_clip.defjvp
-def _clip_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-    x, lower, upper = primals
-    at_upper = jnp.maximum(x, lower) >= upper
-    at_lower = (x <= lower) & ~at_upper
-    moved = jnp.where(at_upper, tangents[2], jnp.where(at_lower, tangents[1], tangents[0]))
-    return _clip(x, lower, upper), moved
-
-
-def clip(x: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Array:
-    """x moved into [lower, upper]; at a bound the result moves with the bound."""
-    return _clip(*jnp.broadcast_arrays(*reals(x, lower, upper)))
+# ---------------------------------------------------------------- jumps
 
 
 def sign(x: ArrayLike) -> Array:
@@ -146,13 +153,3 @@ def ceil(x: ArrayLike) -> Array:
 def round_half_even(x: ArrayLike) -> Array:
     """The nearest integer; halves to even."""
     return jnp.round(real(x))
-
-
-TIES: dict[str, Callable[[float], Callable[..., Array]]] = {
-    "abs": absolute_with,
-    "relu": relu_with,
-    "neg_part": neg_part_with,
-    "maximum": maximum_with,
-    "minimum": minimum_with,
-}
-"""Primitives whose element at the tie can be stated: name -> (number -> function)."""

@@ -38,16 +38,6 @@ def prod(x: ArrayLike) -> Array:
     return _prod(real(x).ravel())
 
 
-def maximum_entry(x: ArrayLike) -> Array:
-    """The greatest entry; k equal ones share the derivative."""
-    return jnp.max(real(x))
-
-
-def minimum_entry(x: ArrayLike) -> Array:
-    """The least entry; k equal ones share the derivative."""
-    return jnp.min(real(x))
-
-
 def norm1(x: ArrayLike) -> Array:
     """Σ |x|."""
     return jnp.sum(absolute(x))

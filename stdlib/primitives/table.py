@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 import jax.numpy as jnp
 from jax import Array
 
-from karush.stdlib.primitives import matrices, piecewise, reductions, scalar
+from karush.stdlib.primitives import extremes, matrices, piecewise, reductions, scalar
+from karush.stdlib.primitives.rule import Rule
 from karush.stdlib.primitives.tangents import real
+from karush.stdlib.primitives.ties import MIN_NORM, Tie
 
 Primitive = Callable[..., Array]
 
@@ -18,7 +20,12 @@ def _of_reals(function: Callable[[Array], Array]) -> Primitive:
     return lambda x: function(real(x))
 
 
+RULES: Mapping[str, Rule] = {**piecewise.RULES, **extremes.RULES}
+"""Name of a primitive with kinks -> its rule."""
+
+
 PRIMITIVES: Mapping[str, Primitive] = {
+    **{name: rule.function() for name, rule in RULES.items()},
     **{
         name: _of_reals(getattr(jnp, name))
         for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sum", "mean")
@@ -45,20 +52,11 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "silu": scalar.silu,
     "poisson_nll": scalar.poisson_nll,
     "bernoulli_nll": scalar.bernoulli_nll,
-    "abs": piecewise.absolute,
-    "relu": piecewise.relu,
-    "neg_part": piecewise.neg_part,
-    "leaky_relu": piecewise.leaky_relu,
-    "maximum": piecewise.maximum,
-    "minimum": piecewise.minimum,
-    "clip": piecewise.clip,
     "sign": piecewise.sign,
     "floor": piecewise.floor,
     "ceil": piecewise.ceil,
     "round": piecewise.round_half_even,
     "prod": reductions.prod,
-    "max": reductions.maximum_entry,
-    "min": reductions.minimum_entry,
     "sumsq": reductions.sumsq,
     "norm1": reductions.norm1,
     "norm2": reductions.norm2,
@@ -91,9 +89,6 @@ PRIMITIVES: Mapping[str, Primitive] = {
 """Name of a primitive -> its evaluation in jax.numpy, differentiable as derivatives.md says."""
 
 
-def primitive(name: str, tie: float | None = None) -> Primitive:
-    """The primitive of this name; ``tie`` is the element at its tie that ``derivative rule(relu = 0.5)`` states.
-
-    A tie is taken by the primitives of ``piecewise.TIES`` only.
-    """
-    return PRIMITIVES[name] if tie is None else piecewise.TIES[name](tie)
+def primitive(name: str, tie: Tie = MIN_NORM) -> Primitive:
+    """The primitive of this name, with this element of its derivative at its ties if it has any."""
+    return PRIMITIVES[name] if tie == MIN_NORM or name not in RULES else RULES[name].function(tie)

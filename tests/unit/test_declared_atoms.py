@@ -7,9 +7,8 @@ import pytest
 
 import karush
 from karush.compiler.analyse import analyse_text
-from karush.stdlib.primitive_names import PRIMITIVE_NAMES, TIED
-from karush.stdlib.primitives.piecewise import TIES
-from karush.stdlib.primitives.table import PRIMITIVES
+from karush.stdlib.primitive_names import NUMBERED, PRIMITIVE_NAMES, TIED
+from karush.stdlib.primitives.table import PRIMITIVES, RULES
 from karush.stdlib.shape import show_shape
 
 PICK = """dim m
@@ -161,7 +160,8 @@ def test_a_rule_names_an_atom_with_a_tie(name, said):
 def test_the_names_of_primitives_are_those_of_the_table():
     """What checking knows by name is what runs."""
     assert set(PRIMITIVES) == PRIMITIVE_NAMES
-    assert set(TIES) == TIED
+    assert set(RULES) == TIED
+    assert {name for name, rule in RULES.items() if rule.numbers} == NUMBERED
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from karush.stdlib.primitives.piecewise import TIES
-from karush.stdlib.primitives.table import PRIMITIVES, primitive
+from karush.stdlib.primitives.table import PRIMITIVES, RULES, primitive
+from karush.stdlib.primitives.ties import Element
 
 AT_ZERO = {"abs": 0.0, "relu": 0.0, "neg_part": 0.0}
 
@@ -16,15 +16,15 @@ AT_ZERO = {"abs": 0.0, "relu": 0.0, "neg_part": 0.0}
 @pytest.mark.parametrize("name", AT_ZERO)
 def test_least_norm_by_default_and_any_other_if_stated(name: str) -> None:
     assert jax.grad(primitive(name))(0.0) == AT_ZERO[name]
-    assert jax.grad(primitive(name, 0.25))(0.0) == 0.25
+    assert jax.grad(primitive(name, Element(0.25)))(0.0) == 0.25
     for x in (-2.0, 3.0):
-        assert jax.grad(primitive(name, 0.25))(x) == jax.grad(primitive(name))(x)
+        assert jax.grad(primitive(name, Element(0.25)))(x) == jax.grad(primitive(name))(x)
 
 
 @pytest.mark.parametrize("name", ["maximum", "minimum"])
 def test_two_equal_ones_share(name: str) -> None:
     assert jax.grad(primitive(name), (0, 1))(1.0, 1.0) == (0.5, 0.5)
-    assert jax.grad(primitive(name, 0.75), (0, 1))(1.0, 1.0) == (0.75, 0.25)
+    assert jax.grad(primitive(name, Element(0.75)), (0, 1))(1.0, 1.0) == (0.75, 0.25)
     np.testing.assert_allclose(jax.grad(primitive(name), (0, 1, 2))(1.0, 1.0, 1.0), [1 / 3] * 3)
 
 
@@ -35,7 +35,7 @@ def test_equal_entries_share_an_order_statistic() -> None:
 
 
 def test_every_tie_is_of_a_primitive() -> None:
-    assert set(TIES) <= set(PRIMITIVES)
+    assert set(RULES) <= set(PRIMITIVES)
 
 
 @pytest.mark.parametrize("bound", [0, 1])

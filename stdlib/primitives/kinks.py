@@ -1,0 +1,113 @@
+"""Functions of one number that are made of pieces, with a kink where two of them meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from karush.stdlib.primitives.rule import Arrays, Rule, magnitude
+from karush.stdlib.primitives.ties import LEAST, Element, Tie, columns, first_sign, least
+
+Slope = float | Callable[[Array], Array]
+"""The slope of a piece: a number, or a function of x that is finite everywhere."""
+
+
+@dataclass(frozen=True)
+class Kink:
+    """Where two pieces meet, and what frameworks take there where it is not the element of least norm.
+
+    ``left`` and ``right`` are the one-sided slopes, wanted where the slope of a piece is a function.
+    """
+
+    at: float
+    left: float | None = None
+    right: float | None = None
+    torch: float | None = None
+    jax: float | None = None
+    tf: float | None = None
+
+    def element(self, choice: str | float, left: float, right: float) -> float:
+        """The number that a choice means between these one-sided slopes."""
+        if not isinstance(choice, str):
+            return choice
+        if choice in ("left", "right"):
+            return left if choice == "left" else right
+        own = None if choice == LEAST else getattr(self, choice)
+        return least(left, right) if own is None else own
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Slopes between kinks, which stand in ascending order.
+
+    ``least`` is the slope with the elements of least norm as one function, where that is cheaper than a choice of
+    pieces.
+    """
+
+    slopes: tuple[Slope, ...]
+    kinks: tuple[Kink, ...]
+    least: Callable[[Array], Array] | None = None
+
+    def derivative(self, arguments: Arrays, tangents: Sequence[Array | None], tie: Tie) -> Array:
+        """The slope times the tangent."""
+        (x,), (tangent,) = arguments, tangents
+        if tangent is None:
+            return jnp.zeros_like(x)
+        if self.least is not None and tie == Element(LEAST):
+            return self.least(x) * tangent
+        moved = _along(self.slopes[0], x, tangent)
+        for k, kink in enumerate(self.kinks):
+            element = self.element(k, tie)
+            moved = jnp.where(self.passed(k, x, tangent, tie), _along(self.slopes[k + 1], x, tangent), moved)
+            if element is not None and element not in self.sides(k):
+                moved = jnp.where(x == kink.at, element * tangent, moved)
+        return moved
+
+    def sides(self, k: int) -> tuple[float, float]:
+        """The slopes on both sides of a kink."""
+        kink, left, right = self.kinks[k], self.slopes[k], self.slopes[k + 1]
+        left, right = kink.left if callable(left) else left, kink.right if callable(right) else right
+        assert left is not None and right is not None
+        return left, right
+
+    def element(self, k: int, tie: Tie) -> float | None:
+        """The number that is taken at a kink; None where the direction decides."""
+        return self.kinks[k].element(tie.choice, *self.sides(k)) if isinstance(tie, Element) else None
+
+    def margin(self, x: Array) -> tuple[Array, Array]:
+        """How far from the nearest kink."""
+        gaps = jnp.stack([jnp.abs(x - kink.at) for kink in self.kinks])
+        return jnp.min(gaps, axis=0), jnp.maximum(magnitude(x), max(abs(kink.at) for kink in self.kinks))
+
+    def passed(self, k: int, x: Array, tangent: Array, tie: Tie) -> Array:
+        """Does the piece to the right of a kink hold?"""
+        kink = self.kinks[k]
+        if isinstance(tie, Element):
+            left, right = self.sides(k)
+            return x >= kink.at if left != self.element(k, tie) == right else x > kink.at
+        return (x > kink.at) | ((x == kink.at) & (first_sign(columns(tangent, tie)) > 0))
+
+
+def kinked(
+    value: Callable[[Array], Array],
+    slopes: Sequence[Slope],
+    kinks: Sequence[Kink],
+    least: Callable[[Array], Array] | None = None,
+) -> Rule:
+    """The rule of a function with these slopes between these kinks (see `Pieces`)."""
+    pieces = Pieces(tuple(slopes), tuple(kinks), least)
+    return Rule(value, pieces.derivative, pieces.margin, numbers=True)
+
+
+def _along(slope: Slope, x: Array, tangent: Array) -> Array:
+    """The tangent moved by a piece, without a product where its slope is 0, 1 or -1."""
+    if callable(slope):
+        return slope(x) * tangent
+    if slope == 0:
+        return jnp.zeros_like(tangent)
+    if slope in (1, -1):
+        return tangent if slope == 1 else -tangent
+    return slope * tangent
