@@ -1,7 +1,7 @@
 """Greatest and least: of arguments, of the entries of an array, of the entries of segments.
 
 The derivative is Σ w_i dx_i with weights w >= 0 on the entries that attain the extreme, Σ w = 1. Any such weights are
-an element of the Clarke derivative; equal ones are that of least norm. A least entry is the greatest of the negative ones.
+an element of the Clarke derivative; equal ones are that of least norm. A least entry is the greatest negative one.
 """
 
 from __future__ import annotations

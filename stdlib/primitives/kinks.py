@@ -68,8 +68,9 @@ class Pieces:
 
     def sides(self, k: int) -> tuple[float, float]:
         """The slopes on both sides of a kink."""
-        kink, left, right = self.kinks[k], self.slopes[k], self.slopes[k + 1]
-        left, right = kink.left if callable(left) else left, kink.right if callable(right) else right
+        kink, before, after = self.kinks[k], self.slopes[k], self.slopes[k + 1]
+        left = kink.left if callable(before) else before
+        right = kink.right if callable(after) else after
         assert left is not None and right is not None
         return left, right
 

@@ -82,7 +82,7 @@ def _clip_share(tie: Element) -> tuple[float, float]:
 
 
 def _clip_derivative(arguments: Arrays, tangents: Moved, tie: Tie) -> Array:
-    """min(max(x, lower), upper): x and the lower bound share at one kink, the result and the upper bound at the other."""
+    """min(max(x, lower), upper): x and the lower bound share at one kink, the result and the upper one at the other."""
     x, lower, upper = arguments
     raised = jnp.maximum(x, lower)
     if isinstance(tie, Element):
