@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
+from karush.stdlib.primitives.scalar import sqrt
 from karush.stdlib.primitives.table import primitive
 from karush.stdlib.primitives.ties import Tie
 
@@ -79,7 +80,7 @@ def power(base: Value, exponent: Value) -> Value:
         whole = int(exponent)
         return base * base if whole == 2 else jax.lax.integer_pow(base, whole)
     if is_number(exponent) and exponent == 0.5:
-        return jnp.sqrt(base)
+        return sqrt(base)
     return jnp.power(base, exponent)
 
 

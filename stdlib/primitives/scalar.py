@@ -11,45 +11,43 @@ from jax.scipy.special import gammaln
 
 from karush.stdlib.primitives.tangents import (
     at_singularity,
+    divided,
+    divided_by_root,
     real,
     reals,
+    undefined_where,
     with_singular_slope,
-    with_slope,
+    with_tangent,
 )
 
 ArrayLike = jax.typing.ArrayLike
-
-
-def _infinite(x: Array) -> Array:
-    return jnp.full_like(x, jnp.inf)
 
 
 def _is_zero(x: Array) -> Array:
     return x == 0
 
 
-def _is_end(x: Array) -> Array:
-    return jnp.abs(x) == 1
+square = with_tangent("square", lambda x: x * x, lambda x, _, t: 2 * x * t)
 
+# the slopes below are quotients whose divisor is 0 at an end of the domain; |·| there takes -0.0 for 0.0
 
-square = with_slope(lambda x: x * x, lambda x: 2 * x)
-
-
-def _slope_of_sqrt(x: Array) -> Array:
-    return 0.5 / sqrt(x)
-
-
-sqrt: Callable[[ArrayLike], Array] = with_singular_slope(jnp.sqrt, _slope_of_sqrt, _is_zero, 1.0, _infinite)
-
-log = with_singular_slope(jnp.log, lambda x: 1 / x, _is_zero, 1.0, _infinite)
-
-log1p = with_singular_slope(jnp.log1p, lambda x: 1 / (1 + x), lambda x: x == -1, 0.0, _infinite)
-
-asin = with_singular_slope(jnp.arcsin, lambda x: 1 / jnp.sqrt(1 - x * x), _is_end, 0.0, _infinite)
-
-acos = with_singular_slope(
-    jnp.arccos, lambda x: -1 / jnp.sqrt(1 - x * x), _is_end, 0.0, lambda x: jnp.full_like(x, -jnp.inf)
+sqrt: Callable[[ArrayLike], Array] = with_tangent(
+    "sqrt", jnp.sqrt, lambda x, y, t: divided_by_root(0.5 * t, x, jnp.abs(y))
 )
+
+log = with_tangent("log", jnp.log, lambda x, _, t: divided(t, jnp.abs(x)))
+
+log1p = with_tangent("log1p", jnp.log1p, lambda x, _, t: divided(t, 1 + x))
+
+
+def _divided_by_cosine(sine: Array, tangent: Array) -> Array:
+    square_of_cosine = 1 - sine * sine
+    return divided_by_root(tangent, square_of_cosine, jnp.sqrt(square_of_cosine))
+
+
+asin = with_tangent("asin", jnp.arcsin, lambda x, _, t: _divided_by_cosine(x, t))
+
+acos = with_tangent("acos", jnp.arccos, lambda x, _, t: -_divided_by_cosine(x, t))
 
 
 def _safe_log(x: Array) -> Array:
@@ -84,7 +82,9 @@ def sigmoid(x: ArrayLike) -> Array:
     return jax.nn.sigmoid(real(x))
 
 
-softplus = with_slope(lambda x: jnp.logaddexp(x, jnp.zeros_like(x)), jax.nn.sigmoid)
+softplus = with_tangent(
+    "softplus", lambda x: jnp.logaddexp(x, jnp.zeros_like(x)), lambda x, _, t: jax.nn.sigmoid(x) * t
+)
 """log(1 + eˣ)."""
 
 
@@ -111,14 +111,11 @@ def _atan2(y: Array, x: Array) -> Array:
 
 @_atan2.defjvp
 def _atan2_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    """(x dy − y dx) / (x² + y²). At the origin it is undefined, though the dividend is 0 there."""
     y, x = primals
-    y_tangent, x_tangent = tangents
-    origin = (x == 0) & (y == 0)
-    radius = jnp.where(origin, 1, x * x + y * y)
-    turned = (x * y_tangent - y * x_tangent) / radius
-    undefined = jnp.full_like(turned, jnp.nan)
-    lost = at_singularity(y_tangent, origin, undefined) + at_singularity(x_tangent, origin, undefined)
-    return _atan2(y, x), turned + lost
+    radius = x * x + y * y
+    dy, dx = (undefined_where(radius == 0, t) for t in tangents)
+    return _atan2(y, x), divided(x * dy - y * dx, radius)
 
 
 def atan2(y: ArrayLike, x: ArrayLike) -> Array:

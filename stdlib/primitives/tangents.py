@@ -36,7 +36,73 @@ def at_singularity(tangent: Array, mask: Array, limit: Array) -> Array:
     return lax.custom_linear_solve(lambda v: jnp.where(mask, jnp.zeros_like(v), v), tangent, solve, symmetric=True)
 
 
+def divided(tangent: Array, divisor: Array) -> Array:
+    """The u with ``divisor`` u = ``tangent``, 0 for a zero tangent whatever the divisor."""
+
+    def solve(_: Callable[[Array], Array], right: Array) -> Array:
+        return jnp.where(right == 0, jnp.zeros_like(right), right / divisor)
+
+    return lax.custom_linear_solve(lambda u: divisor * u, tangent, solve, symmetric=True)
+
+
+@jax.custom_jvp
+def _root_times(x: Array, u: Array) -> Array:
+    """√x u. Its derivative in x is u dx / (2 √x), 0 where u is: it is what `divided_by_root` is differentiated by."""
+    return jnp.sqrt(x) * u
+
+
+@_root_times.defjvp
+def _root_times_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, u), (x_tangent, u_tangent) = primals, tangents
+    return _root_times(x, u), divided_by_root(u * x_tangent / 2, x, jnp.sqrt(x)) + _root_times(x, u_tangent)
+
+
+def divided_by_root(tangent: Array, x: Array, root: Array) -> Array:
+    """The u with √x u = ``tangent``, 0 for a zero tangent, also at x = 0; ``root`` is √x, which the caller has."""
+    divisor = lax.stop_gradient(root)
+
+    def solve(_: Callable[[Array], Array], right: Array) -> Array:
+        return jnp.where(right == 0, jnp.zeros_like(right), right / divisor)
+
+    return lax.custom_linear_solve(lambda u: _root_times(x, u), tangent, solve, symmetric=True)
+
+
+def undefined_where(mask: Array, tangent: Array) -> Array:
+    """The tangent, NaN where it is not 0 and ``mask`` holds.
+
+    Its transpose is the identity: for those whose cotangents are NaN there already, by `divided`.
+    """
+
+    def mark(_: Callable[[Array], Array], right: Array) -> Array:
+        return jnp.where(mask & (right != 0), jnp.full_like(right, jnp.nan), right)
+
+    return lax.custom_linear_solve(lambda u: u, tangent, mark, lambda _, right: right)
+
+
 Function = Callable[[Array], Array]
+Move = Callable[[Array, Array, Array], Array]
+"""(x, f(x), tangent of x) ↦ the tangent of f(x)."""
+
+
+def with_tangent(name: str, value: Function, move: Move) -> Callable[[jax.typing.ArrayLike], Array]:
+    """The elementwise function with this rule; ``name`` is what operation counts call it."""
+
+    def plain(x: Array) -> Array:
+        return value(x)
+
+    plain.__name__ = name
+    rule = jax.custom_jvp(plain)
+
+    @rule.defjvp
+    def rule_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+        (x,), (tangent,) = primals, tangents
+        y = rule(x)
+        return y, move(x, y, tangent)
+
+    def function(x: jax.typing.ArrayLike) -> Array:
+        return rule(real(x))
+
+    return function
 
 
 def with_slope(value: Function, slope: Function) -> Callable[[jax.typing.ArrayLike], Array]:
