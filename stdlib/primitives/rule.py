@@ -33,12 +33,14 @@ class Rule:
     elementwise: bool = True
     numbers: bool = False
 
-    def function(self, tie: Tie = MIN_NORM) -> Callable[..., Array]:
-        """The operation as a JAX function, with this element at its ties."""
+    def function(self, tie: Tie = MIN_NORM, name: str = "rule") -> Callable[..., Array]:
+        """The operation as a JAX function, with this element at its ties; operation counts call it by its name."""
 
-        @jax.custom_jvp
-        def rule(*arguments: Array) -> Array:
+        def plain(*arguments: Array) -> Array:
             return self.value(*arguments)
+
+        plain.__name__ = name
+        rule = jax.custom_jvp(plain)
 
         def rule_jvp(primals: Arrays, tangents: Sequence[Any]) -> tuple[Array, Array]:
             value = rule(*primals)

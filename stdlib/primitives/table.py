@@ -25,7 +25,7 @@ RULES: Mapping[str, Rule] = {**piecewise.RULES, **extremes.RULES}
 
 
 PRIMITIVES: Mapping[str, Primitive] = {
-    **{name: rule.function() for name, rule in RULES.items()},
+    **{name: rule.function(name=name) for name, rule in RULES.items()},
     **{
         name: _of_reals(getattr(jnp, name))
         for name in ("exp", "expm1", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sum", "mean")
@@ -91,4 +91,4 @@ PRIMITIVES: Mapping[str, Primitive] = {
 
 def primitive(name: str, tie: Tie = MIN_NORM) -> Primitive:
     """The primitive of this name, with this element of its derivative at its ties if it has any."""
-    return PRIMITIVES[name] if tie == MIN_NORM or name not in RULES else RULES[name].function(tie)
+    return PRIMITIVES[name] if tie == MIN_NORM or name not in RULES else RULES[name].function(tie, name)
