@@ -1,4 +1,7 @@
-"""The whole derivative of an output in some params, by rows (reverse) or columns (forward), with its evidence."""
+"""The whole derivative of an output in some params, by rows (reverse) or columns (forward), with its evidence.
+
+Of a plain function, rows or columns that do not meet are taken together (compiler/lowering/colouring.py).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.flatten_util import ravel_pytree
 
+from karush.compiler.lowering.colouring import BOTH, WORTH_COLOURING, Colouring, Mode, colouring_of
+from karush.compiler.lowering.compressed import coloured_jacobian
+from karush.compiler.lowering.tangent_program import tangent_program
 from karush.derivative import Arrays, Differentiated
 from karush.evidence import Solved
 from karush.result import EvidenceRecord
@@ -28,27 +35,55 @@ class Jacobian:
     solved: Solved
 
 
-def choose_mode(function: Differentiated, given: Mapping[str, Any], asked: str) -> tuple[str, str]:
-    """``vjp`` or ``jvp``, and why: the one with fewer linear solves."""
+def choose_mode(function: Differentiated, given: Mapping[str, Any], asked: str) -> tuple[Mode, str, Colouring | None]:
+    """``vjp`` or ``jvp``, why, and the colours: what needs the fewest products, each with a linear solve of its own."""
     moved = function.start(given)
     inputs = sum(array.size for array in moved.values())
     value, _ = jax.eval_shape(function.value, moved, dict(given))
     outputs = math.prod(value.shape)
-    if asked != "auto":
-        return asked, "asked for"
+    modes: tuple[Mode, ...] = ("vjp",) if asked == "vjp" else ("jvp",) if asked == "jvp" else BOTH
+    colouring, note = find_colouring(function, given, modes) if min(inputs, outputs) >= WORTH_COLOURING else (None, "")
+    if colouring is not None:
+        return colouring.mode, colouring.reason, colouring
+    if len(modes) == 1:
+        return modes[0], "asked for" + note, None
     if outputs <= inputs:
-        return "vjp", f"{outputs} cotangents against {inputs} tangents"
-    return "jvp", f"{inputs} tangents against {outputs} cotangents"
+        return "vjp", f"{outputs} cotangents against {inputs} tangents" + note, None
+    return "jvp", f"{inputs} tangents against {outputs} cotangents" + note, None
 
 
-def jacobian(function: Differentiated, mode: str, given: Mapping[str, Any]) -> Jacobian:
-    """The derivative at the given params; pure, to be jitted."""
+def find_colouring(
+    function: Differentiated, given: Mapping[str, Any], modes: tuple[Mode, ...]
+) -> tuple[Colouring | None, str]:
+    """The colours of a plain function's Jacobian at any real numbers and these indices, else why there are none."""
+    if function.compiled.form is not None or function.compiled.steps:
+        return None, ""
+    flat, back = ravel_pytree(function.start(given))
+    leaves, tree = jax.tree.flatten(dict(given))
+    real = [k for k, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
+
+    def output(x: Array, *numbers: Array) -> Array:
+        at = {**dict(enumerate(leaves)), **dict(zip(real, numbers, strict=True))}
+        return function.value(back(x), jax.tree.unflatten(tree, [at[k] for k in range(len(leaves))]))[0]
+
+    found = colouring_of(tangent_program(output, flat, [leaves[k] for k in real]), modes)
+    return (found, "") if isinstance(found, Colouring) else (None, f"; not coloured: {found}")
+
+
+def jacobian(
+    function: Differentiated, mode: str, given: Mapping[str, Any], colouring: Colouring | None = None
+) -> Jacobian:
+    """The derivative at the given params; pure, to be jitted. A colouring serves the index arrays it was found for."""
     moved = function.start(given)
 
     def value_of(m: Arrays) -> tuple[Array, Solved]:
         return function.value(m, given)
 
-    if mode == "vjp":
+    if colouring is not None:
+        value, solved = value_of(moved)
+        gradients = coloured(value_of, moved, value, colouring)
+        cotangents = jnp.ones((1, *value.shape), value.dtype)  # the evidence of a plain function depends on no row
+    elif mode == "vjp":
         value, back, solved = jax.vjp(value_of, moved, has_aux=True)
         cotangents = basis(value)
         (rows,) = jax.vmap(back)(cotangents)
@@ -59,6 +94,17 @@ def jacobian(function: Differentiated, mode: str, given: Mapping[str, Any]) -> J
         gradients = {name: columns(forward, moved, name, value) for name in moved}
     evidence = worst_evidence(function, given, solved, cotangents)
     return Jacobian(value, function.masked(gradients, evidence, cotangents), evidence, solved)
+
+
+def coloured(value_of: Any, moved: Arrays, value: Array, colouring: Colouring) -> Arrays:
+    """∂of/∂param for every param, by products with sums of columns or rows."""
+    flat, back = ravel_pytree(moved)
+    whole = coloured_jacobian(lambda x: value_of(back(x))[0].ravel(), flat, colouring)[1]
+    gradients, first = {}, 0
+    for name, array in sorted(moved.items()):  # as ravel_pytree orders them
+        part = whole[:, first : first + array.size]
+        gradients[name], first = part.reshape(value.shape + array.shape), first + array.size
+    return {name: gradients[name] for name in moved}
 
 
 def basis(like: Array) -> Array:

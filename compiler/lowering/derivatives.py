@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.lowering.compressed import jacobian
 from karush.compiler.lowering.scope import Scope
 from karush.compiler.model import DerivativeOf, Expr, ParamValue, VarValue
 
@@ -29,9 +30,8 @@ def derivative_of(expr: DerivativeOf, scope: Scope, array: Value) -> Array:
     point = array(wrt, scope)
     if expr.direction is None:
         if expr.operator == "hessian":
-            return jax.jacfwd(jax.grad(function))(point)
-        wide = expr.operator == "jacobian" and point.size < _size(expr.value, scope)
-        return (jax.jacfwd if wide else jax.jacrev)(function)(point)
+            return jacobian(jax.grad(function), point, ("jvp",))
+        return jax.jacrev(function)(point) if expr.operator == "grad" else jacobian(function, point)
     direction = array(expr.direction, scope)
     if expr.operator == "jvp":
         tangent: Array = jax.jvp(function, (point,), (jnp.asarray(direction, point.dtype),))[1]
@@ -39,13 +39,3 @@ def derivative_of(expr: DerivativeOf, scope: Scope, array: Value) -> Array:
     (cotangent,) = jax.vjp(function, point)[1](direction)
     found: Array = cotangent
     return found
-
-
-def _size(expr: Expr, scope: Scope) -> int:
-    """The number of entries; 0 where it is symbolic, and forward mode is not preferred."""
-    total = 1
-    for size in scope.inputs.shape(expr.shape):
-        if not isinstance(size, int):
-            return 0
-        total *= size
-    return total

@@ -74,8 +74,9 @@ def grad(*, of: str, wrt: str | None, mode: str, side: Side | None, check: bool,
     function = differentiated(problem, prepared.compiled, of, names)
     arrays = dict(prepared.arrays)
     if side is None:
-        mode, why = choose_mode(function, arrays, mode)
-        found = differentiate(function, partial(jacobian, function, mode), arrays, clock)
+        mode, why, colouring = choose_mode(function, arrays, mode)
+        whole = partial(jacobian, function, mode, colouring=colouring)
+        found = differentiate(function, whole, arrays, clock)
         record = grad_record(of, mode, found, binding)
     else:
         mode, why = "jvp", f"from the {side}, one tangent for each entry"
