@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from karush.compiler.facts.classify import Classification, classify
 from karush.compiler.facts.convexity import offenders
@@ -15,6 +16,7 @@ from karush.compiler.library import Library
 from karush.compiler.messages import loglog_messages
 from karush.compiler.model import Model
 from karush.compiler.reductions.loglog import in_logarithms
+from karush.compiler.reductions.values import value_of
 from karush.dsl.diagnostics import Diagnostic, Severity
 
 
@@ -42,7 +44,7 @@ class Part:
 
 def part_of(model: Model, library: Library) -> Part:
     """What is known of a model."""
-    facts = derive_facts(model, library)
+    facts = derive_facts(model, library, partial(value_of, library))
     if asks_for_logarithms(model) and model.objective is not None:
         return _geometric(model, facts, library)
     if asks_for_bisection(model) and (levels := levels_of(model, facts, library)) is not None:

@@ -163,12 +163,23 @@ DERIVATIVES = (
     ),
     Code(
         "W0705",
-        "the derivative is that of the branch taken",
-        "The condition of this `if` depends on an unknown or a real param. Where it changes sides the "
-        "derivative is that of the branch that was taken.",
-        "Nothing, if that is meant; a smooth form has a derivative everywhere.",
+        "a choice that is not known to be continuous",
+        "The condition of this `if` (or of a filter) depends on an unknown or a real param, and its branches differ "
+        "where it switches, or could not be proved to agree there. The derivative is that of the branch that was "
+        "taken: it says nothing of a jump. Branches that agree for every value of the names in them are accepted: "
+        "where `g <= 0` switches, the difference of the branches has to be a multiple of g.",
+        "Branches that agree, or a form that is continuous by itself. `karush grad --check` compares them on data.",
+        "param a\nlet y = if a > 0 then a else 2\n",
         "param a\nlet y = if a > 0 then a else 2 * a\n",
-        "param a\nlet y = max(a, 2 * a)\n",
+    ),
+    Code(
+        "E0706",
+        "a derivative that flows through a jump",
+        "`floor`, `ceil`, `round`, `sign` and a choice whose branches differ have no derivative at their jumps, and "
+        "one between them that says nothing of how the value moves. On data they are fine.",
+        "Use a continuous form (`clip`, `sigmoid`, `tanh`), or differentiate in other params.",
+        "param a\nlet y = grad(round(a) * a, a)\n",
+        "param a\nlet y = grad(clip(a, 0, 1) * a, a)\n",
     ),
     Code(
         "W0706",

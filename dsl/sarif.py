@@ -6,7 +6,7 @@ The rules are the pages of the codes that occur. Columns and lengths count chara
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,15 +19,17 @@ from karush.dsl.source import Span
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def to_sarif(findings: Sequence[Diagnostic], version: str) -> str:
-    """One run of ``karush check`` as a SARIF log."""
+def to_sarif(findings: Sequence[Diagnostic], version: str, verdicts: Mapping[str, Any] | None = None) -> str:
+    """One run of ``karush check`` as a SARIF log; the verdicts of each file are properties of the run."""
     codes = list(dict.fromkeys(finding.code for finding in findings))
     driver = {"name": "karush", "version": version, "rules": [rule(code) for code in codes]}
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "results": [result(finding, codes.index(finding.code)) for finding in findings],
     }
+    if verdicts:
+        run["properties"] = {"verdicts": {file: list(told) for file, told in verdicts.items()}}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Intervals that hold the values of primitives, and how smooth they are: the two facts no clause of an atom states.
+"""Intervals that hold the values of primitives, where a clause of the atom's declaration does not say them.
 
 A monotone function is enclosed by its values at the ends, moved outwards by two units in the last place except where
 they are known to be exact, as log 1 = 0 is.
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from math import inf, nextafter
 
-from karush.stdlib.lattice import FREE, NONNEGATIVE, Interval, Smoothness
+from karush.stdlib.lattice import FREE, NONNEGATIVE, Interval
 
 Enclosure = Callable[..., Interval]
 
@@ -236,23 +236,3 @@ ENCLOSURES: Mapping[str, Enclosure] = {
 
 def _rounded(function: Callable[[float], int], end: float) -> float:
     return end if math.isinf(end) else float(function(end))
-
-
-_KINKED = [
-    "abs", "relu", "neg_part", "leaky_relu", "elu", "maximum", "minimum", "clip", "max", "min", "norm1", "norm2",
-    "norminf", "norm", "sum_largest", "sum_smallest", "median", "quantile", "sort", "tv", "lambda_max", "lambda_min",
-    "sigma_max", "norm_nuc",
-]  # fmt: skip
-_STEEP = ["sqrt", "asin", "acos", "atan2", "xlogx", "entropy", "rel_entr", "kl_div", "geo_mean", "bernoulli_nll"]
-
-SMOOTHNESS: Mapping[str, Smoothness] = {
-    **dict.fromkeys(_KINKED, Smoothness.NONSMOOTH),
-    **dict.fromkeys(_STEEP, Smoothness.SINGULAR),
-    **dict.fromkeys(["sign", "floor", "ceil", "round"], Smoothness.DISCONTINUOUS),
-}
-"""Primitives that are not smooth on their domain."""
-
-
-def smoothness(primitive: str | None) -> Smoothness:
-    """How smooth a primitive is on its domain."""
-    return SMOOTHNESS.get(primitive or "", Smoothness.SMOOTH)

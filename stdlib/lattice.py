@@ -253,14 +253,16 @@ class Monotonicity(Enum):
 class Smoothness(IntEnum):
     """How far a function can be differentiated; the join is the maximum.
 
+    ``SMOOTH`` as often as one likes; ``ONCE`` with a continuous derivative that has kinks (Huber's loss);
     ``NONSMOOTH`` is path differentiable (locally Lipschitz, a conservative derivative everywhere); ``SINGULAR`` has a
-    slope without bound at an end of its domain (√ at 0); ``DISCONTINUOUS`` has no derivative to speak of.
+    slope without bound at an end of its domain (√ at 0) or a pole; ``DISCONTINUOUS`` has no derivative to speak of.
     """
 
     SMOOTH = 0
-    NONSMOOTH = 1
-    SINGULAR = 2
-    DISCONTINUOUS = 3
+    ONCE = 1
+    NONSMOOTH = 2
+    SINGULAR = 3
+    DISCONTINUOUS = 4
 
     def join(self, other: Smoothness) -> Smoothness:
         """The worse of the two."""

@@ -14,8 +14,8 @@ from karush.compiler.facts.polynomial import SQUARES, degree, graph_form
 from karush.compiler.library import Library
 from karush.compiler.model import Apply, Expr, Reduce
 from karush.stdlib.atom import Atom, AtomParam
-from karush.stdlib.enclosure import ENCLOSURES, smoothness, total
-from karush.stdlib.lattice import FREE, Curvature, Interval, Monotonicity, Smoothness
+from karush.stdlib.enclosure import ENCLOSURES, total
+from karush.stdlib.lattice import FREE, Curvature, Interval, Monotonicity
 from karush.stdlib.set import SET_FACTS
 
 
@@ -24,15 +24,13 @@ def atom_fact(facts: Facts, node: Apply, atom: Atom, base: Fact) -> Fact:
     given = [facts[argument] for argument in node.arguments]
     unmet = _unmet(atom, node, given)
     interval = _interval(atom, node, given, unmet is None)
-    smooth = _smoothness(atom, given, base)
     if all(fact.is_constant for fact in given):
-        return replace(base, interval=interval, smoothness=smooth, spectrum=_spectrum(atom, given))
+        return replace(base, interval=interval, spectrum=_spectrum(atom, given))
     varying = frozenset(p.name for p, fact in zip(atom.params, given, strict=True) if not fact.is_constant)
     curvature, reason = _curvature(atom, node, given, varying, unmet)
     return replace(
         base,
         interval=interval,
-        smoothness=smooth,
         curvature=curvature,
         degree=_degree(atom, given),
         reduced=_reduced(atom, given, varying, curvature),
@@ -50,7 +48,7 @@ def count_entries(node: Expr) -> int | None:
     return count
 
 
-# ---------------------------------------------------------------- conditions, intervals, smoothness
+# ---------------------------------------------------------------- conditions, intervals
 
 
 def _unmet(atom: Atom, node: Apply, given: list[Fact]) -> str | None:
@@ -88,17 +86,6 @@ def _interval(atom: Atom, node: Apply, given: list[Fact], met: bool) -> Interval
     if atom.primitive == "trace" and given[0].spectrum is not None:
         found = found.intersect(total(given[0].spectrum, None))
     return atom.range.intersect(found) if met and atom.range != FREE else found
-
-
-def _smoothness(atom: Atom, given: list[Fact], base: Fact) -> Smoothness:
-    if not base.dependence.vars and not base.dependence.params:
-        return Smoothness.SMOOTH
-    own = smoothness(atom.primitive) if atom.value is None else Smoothness.NONSMOOTH
-    if atom.value is not None and degree(atom.value, {p.name: 1 for p in atom.params}) is not None:
-        own = Smoothness.SMOOTH
-    if own is Smoothness.SINGULAR and given[0].interval.is_positive and atom.primitive != "asin":
-        own = Smoothness.SMOOTH
-    return base.smoothness.join(own)
 
 
 def _spectrum(atom: Atom, given: list[Fact]) -> Interval | None:

@@ -1,40 +1,44 @@
-"""Where derivatives stop telling the truth: choices that move with real quantities, and jumps.
+"""Where derivatives stop telling the truth: choices whose branches do not meet, and jumps.
 
 ``if a > 0 then f else g`` has the derivative of the branch taken, which is one of the whole where f and g meet at the
-seam. ``floor``, ``ceil``, ``round``, ``sign`` have the derivative 0 wherever they have one, and none at a jump.
+switch. ``floor``, ``ceil``, ``round``, ``sign`` have the derivative 0 wherever they have one, and none at a jump. On
+data that is fine; where a derivative is asked for that flows through a jump, it is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from karush.compiler.dependence import children, walk
 from karush.compiler.facts.classify import problem_roots
-from karush.compiler.facts.fact import Facts, text_of
-from karush.compiler.model import Apply, Expr, Kind, Model, Reduce
-from karush.compiler.wording import warning
+from karush.compiler.facts.fact import Facts, Meeting, Seam, text_of
+from karush.compiler.facts.reach import places
+from karush.compiler.facts.verdicts import Place
+from karush.compiler.model import DerivativeOf, Expr, Kind, Model
+from karush.compiler.wording import error, warning
 from karush.dsl.diagnostics import Diagnostic, Label
-from karush.stdlib.lattice import Smoothness
+from karush.stdlib.lattice import Dependence, Smoothness
 
 
 def doubtful_derivatives(model: Model, facts: Facts) -> list[Diagnostic]:
-    """W0705 for every choice, W0706 for every jump that an output or the problem depends on."""
-    if not any(_is_choice(node) or fact.smoothness is Smoothness.DISCONTINUOUS for node, fact in facts.table.items()):
-        return []
+    """W0705 for every choice that is not known to be continuous, W0706 for every jump, in an output or the problem.
+
+    E0706 in their stead where the file asks for a derivative that flows through them.
+    """
     roots = differentiated(model)
-    tests = set(conditions(roots))
-    found: list[Diagnostic] = []
-    for node in walk(*roots, known=tests):
-        match node:
-            case Apply(atom="if", arguments=(test, *_)) if _moves(model, facts, test):
-                found.append(_choice(test))
-            case Apply(kind=Kind.REAL) if _jumps(facts, node, tests) and _moves(model, facts, node):
-                found.append(_jump(node))
+    if all(facts[root].smoothness < Smoothness.DISCONTINUOUS for root in roots):
+        return []
+    asked = {place.expr: why for place, why in _asked(model, facts)}
+    found = [_refused(place, why) for place, why in _asked(model, facts)]
+    for place in jumps(facts, roots):
+        seam = facts.seams.get(place.expr)
+        if place.expr in asked:
+            continue
+        if seam is not None:
+            found.append(_choice(place, seam))
+        elif place.rough.is_certain and not _carries_on(facts, place):
+            found.append(_jump(place))
     return found
-
-
-def _is_choice(node: Expr) -> bool:
-    return isinstance(node, Apply) and node.atom == "if"
 
 
 def differentiated(model: Model) -> tuple[Expr, ...]:
@@ -42,50 +46,91 @@ def differentiated(model: Model) -> tuple[Expr, ...]:
     return (*(let for let in model.lets.values() if let.kind is not Kind.BOOLEAN), *problem_roots(model))
 
 
-def choices(model: Model, facts: Facts) -> Iterator[Expr]:
-    """The conditions that choose between branches and move with real quantities."""
+def jumps(facts: Facts, roots: Sequence[Expr]) -> Iterator[Place]:
+    """The places where expressions jump, or are not known not to."""
+    for node, rough in places(facts, *roots):
+        if rough.smoothness is Smoothness.DISCONTINUOUS:
+            yield Place(node, rough)
+
+
+def _carries_on(facts: Facts, place: Place) -> bool:
+    """Does a jump stand below this one, which is told of already?"""
+    return any(facts[child].smoothness is Smoothness.DISCONTINUOUS for child in children(place.expr))
+
+
+# ---------------------------------------------------------------- derivatives that are asked for
+
+
+def _asked(model: Model, facts: Facts) -> Iterator[tuple[Place, str]]:
+    """Jumps through which a derivative of the file flows, and the words that ask for it."""
     for node in walk(*differentiated(model)):
-        match node:
-            case Apply(atom="if", arguments=(test, *_)) if _moves(model, facts, test):
-                yield test
+        if isinstance(node, DerivativeOf):
+            names = facts[node.wrt].dependence
+            for place in jumps(facts, (node.value,)):
+                if place.rough.is_certain and _meets(facts[place.expr].dependence, names):
+                    yield place, f"`{text_of(node)}`"
+    if model.derivative is not None:
+        for place in jumps(facts, tuple(problem_roots(model))):
+            if place.rough.is_certain:
+                yield place, f"`{' '.join(model.derivative.span.text.split())}`"
 
 
-def conditions(roots: tuple[Expr, ...]) -> Iterator[Expr]:
-    """Expressions that only choose: no derivative goes through them."""
-    for node in walk(*roots):
-        match node:
-            case Apply(atom="if", arguments=(test, *_)):
-                yield test
-            case Reduce(condition=Expr() as test):
-                yield test
+def _meets(own: Dependence, names: Dependence) -> bool:
+    return bool(own.vars & names.vars or own.params & names.params or own.binders & names.binders)
 
 
-def _moves(model: Model, facts: Facts, node: Expr) -> bool:
-    """Does it depend on an unknown, or on a param that is a real number?"""
-    dependence = facts[node].dependence
-    real = (name for name in dependence.params if name in model.params and model.params[name].kind is Kind.REAL)
-    return bool(dependence.vars) or next(real, None) is not None
+def refused_derivatives(model: Model, facts: Facts, of: str, wrt: Sequence[str]) -> list[Diagnostic]:
+    """E0706 for every jump that a derivative of an output in some params flows through.
+
+    A solution depends on all params of its problem, and on those that a jump of an unknown is met with.
+    """
+    roots = [model.lets[of]] if of in model.lets else []
+    params = frozenset(wrt)
+    through = not roots or any(facts[root].dependence.vars for root in roots)
+    roots += problem_roots(model) if through else []
+    found = []
+    for place in jumps(facts, roots):
+        names = facts[place.expr].dependence
+        hit = sorted(names.params & params)
+        if place.rough.is_certain and (hit or names.vars):
+            found.append(_refused(place, f"the derivative of `{of}`" + (f" in `{hit[0]}`" if hit else "")))
+    return found
 
 
-def _jumps(facts: Facts, node: Apply, tests: set[Expr]) -> bool:
-    """Is this the node that brings a jump in?"""
-    below = [facts[child].smoothness for child in children(node) if child not in tests]
-    return facts[node].smoothness is Smoothness.DISCONTINUOUS and Smoothness.DISCONTINUOUS not in below
+# ---------------------------------------------------------------- in words
 
 
-def _choice(test: Expr) -> Diagnostic:
+def _choice(place: Place, seam: Seam) -> Diagnostic:
+    test = " ".join(place.span.text.split())
+    if seam.meeting is Meeting.APART and seam.limits is not None:
+        then, orelse = seam.limits
+        return warning(
+            "W0705",
+            f"this choice jumps: where it switches, its branches are {then} and {orelse}",
+            (Label(place.span, f"where `{test}` changes sides"),),
+            f"branches that agree there, or {place.rough.surrogate}",
+        )
     return warning(
         "W0705",
-        "the derivative is that of the branch taken",
-        (Label(test.span, f"`{text_of(test)}` changes sides as its quantities move"),),
-        "nothing, where both branches agree at the seam; else a smooth or a continuous form (`clip`, `sigmoid`)",
+        "the branches could not be proved to agree where the choice switches",
+        (Label(place.span, f"`{test}` changes sides as its quantities move"),),
+        f"nothing, if they agree (`karush grad --check` tries it on data); else {place.rough.surrogate}",
     )
 
 
-def _jump(node: Apply) -> Diagnostic:
+def _jump(place: Place) -> Diagnostic:
     return warning(
         "W0706",
-        f"`{node.atom}` jumps: its derivative is 0 and tells nothing",
-        (Label(node.span, "no derivative at the jumps, 0 between them"),),
-        "a continuous form (`clip`, `sigmoid`, `tanh`), if its derivative is asked for",
+        f"`{place.rough.what}` jumps: its derivative is 0 and tells nothing",
+        (Label(place.span, f"no derivative at {place.rough.where}, 0 between them"),),
+        f"{place.rough.surrogate}, if its derivative is asked for",
+    )
+
+
+def _refused(place: Place, why: str) -> Diagnostic:
+    return error(
+        "E0706",
+        f"`{place.rough.what}` jumps: no derivative flows through it",
+        (Label(place.span, f"{why} would; at {place.rough.where} it has none, elsewhere it tells nothing"),),
+        place.rough.surrogate,
     )

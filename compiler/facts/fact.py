@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from karush.compiler.dependence import children
-from karush.compiler.model import BinderValue, Expr, Model, Named, Param, SetUse, Var
+from karush.compiler.model import BinderValue, Expr, Kind, Model, Named, Param, SetUse, Var
 from karush.stdlib.lattice import FREE, Curvature, Dependence, Interval, Smoothness
 
 
@@ -65,16 +66,56 @@ class Fact:
         return self.curvature.is_affine
 
 
+@dataclass(frozen=True)
+class Rough:
+    """A place where an expression is less smooth than its parts.
+
+    ``what`` is the function, ``where`` its place, ``rule`` the element of the conservative derivative that is taken
+    there, ``surrogate`` what to write instead. ``is_certain``: it is not only that nothing better could be proved.
+    """
+
+    smoothness: Smoothness
+    what: str
+    where: str
+    surrogate: str
+    rule: str | None = None
+    is_certain: bool = True
+
+
+class Meeting(Enum):
+    """How the branches of a choice meet where it switches."""
+
+    SMOOTHLY = "value and gradient agree"
+    CONTINUOUSLY = "the values agree"
+    UNPROVED = "not proved to agree"
+    APART = "they differ"
+
+
+@dataclass(frozen=True)
+class Seam:
+    """How the branches meet; ``limits`` are their values at the switch, as text, where these are shown to differ."""
+
+    meeting: Meeting
+    limits: tuple[str, str] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Facts(Mapping[Expr, Fact]):
     """Side table: the fact of every expression of a model. Sets of params justify signs; hence the model.
 
-    ``equivalents`` maps an expression to the other way of writing it that its curvature was read from.
+    ``equivalents`` maps an expression to the other way of writing it that its curvature was read from, ``smoother`` to
+    the one that its smoothness was read from. ``rough`` says of the expressions that are less smooth than their parts
+    where, ``unreached`` which of them the branches of a choice (then, else) never meet. ``seams`` are the choices that
+    move.
     """
 
     model: Model
     table: dict[Expr, Fact]
     equivalents: dict[Expr, Expr] = field(default_factory=dict)
+    smoother: dict[Expr, Expr] = field(default_factory=dict)
+    rough: dict[Expr, Rough] = field(default_factory=dict)
+    unreached: dict[Expr, tuple[frozenset[Expr], frozenset[Expr]]] = field(default_factory=dict)
+    seams: dict[Expr, Seam] = field(default_factory=dict)
 
     def __getitem__(self, expr: Expr) -> Fact:
         return self.table[expr]
@@ -84,6 +125,11 @@ class Facts(Mapping[Expr, Fact]):
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def moves(self, dependence: Dependence) -> bool:
+        """Does what depends on these names move: on an unknown, or on a param that is a real number?"""
+        params = self.model.params
+        return bool(dependence.vars) or any(n in params and params[n].kind is Kind.REAL for n in dependence.params)
 
     def because(self, dependence: Dependence) -> str:
         """``, for gamma in pos (line 4)``: the sets of the params and vars that occur."""

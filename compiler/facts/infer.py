@@ -16,6 +16,8 @@ from karush.compiler.facts.atoms import atom_fact
 from karush.compiler.facts.directions import Directions
 from karush.compiler.facts.equivalents import equivalent, without_kink
 from karush.compiler.facts.fact import NOT_REDUCIBLE, Fact, Facts, Reduced, text_of
+from karush.compiler.facts.pieces import Scene
+from karush.compiler.facts.roughness import Roughnesses
 from karush.compiler.facts.same import Sameness
 from karush.compiler.library import Library
 from karush.compiler.model import (
@@ -60,9 +62,15 @@ OPERATORS: dict[str, Callable[[Facts, Apply, Fact], Fact]] = {
 """Atoms that are words and signs of the language; all others are declared in the library."""
 
 
-def derive_facts(model: Model, library: Library) -> Facts:
-    """The facts of every expression of a model; ``library`` knows the atoms that the file declares, too."""
-    derivation = _Derivation(model, library)
+Expansion = Callable[[Apply], Expr | None]
+
+
+def derive_facts(model: Model, library: Library, value_of: Expansion) -> Facts:
+    """The facts of every expression of a model; ``library`` knows the atoms that the file declares, too.
+
+    ``value_of`` is the expression that the declaration of an atom gives as the value of an application, or None.
+    """
+    derivation = _Derivation(model, library, value_of)
     for root in roots_of(model):
         derivation.visit(root)
     return derivation.facts
@@ -71,13 +79,28 @@ def derive_facts(model: Model, library: Library) -> Facts:
 class _Derivation:
     """The pass: the table so far, and the sameness of expressions."""
 
-    def __init__(self, model: Model, library: Library) -> None:
+    def __init__(self, model: Model, library: Library, value_of: Expansion) -> None:
         self.model = model
+        self._value_of = value_of
+        self._values: dict[Apply, Expr | None] = {}
+        self._depth = 0  # within so many declarations of atoms
         self.library = library
         self.table: dict[Expr, Fact] = {}
         self.facts = Facts(model, self.table)
         self.sameness = Sameness(self.is_symmetric)
         self.directions = Directions(self.facts, library, self.sameness)
+        self.roughness = Roughnesses(Scene(self.facts, self.sameness, library, self.value_of))
+
+    def value_of(self, node: Apply) -> Expr | None:
+        """The value of an application that is no primitive, with its facts; None where it is not looked into."""
+        if node not in self._values:
+            atom = self.library.atom(node.atom)
+            self._values[node] = value = None if atom is None or atom.value is None else self._value_of(node)
+            if value is not None:
+                self._depth += 1
+                self.visit(value)
+                self._depth -= 1
+        return self._values[node]
 
     def is_symmetric(self, expr: Expr) -> bool:
         """Is a matrix known to be its own transpose?"""
@@ -91,6 +114,16 @@ class _Derivation:
 
     def derive(self, node: Expr) -> Fact:
         """The fact of one node whose children have theirs."""
+        fact = self._fact(node)
+        rough = self.roughness.own(node)
+        if isinstance(node, Apply) and node.atom == "if":
+            fact = replace(fact, smoothness=self.roughness.of_choice(node))
+        if rough is None:
+            return fact
+        self.facts.rough[node] = rough
+        return replace(fact, smoothness=fact.smoothness.join(rough.smoothness))
+
+    def _fact(self, node: Expr) -> Fact:
         match node:
             case Constant() | SizeValue() | BinderValue():
                 return _number(node)
@@ -170,7 +203,12 @@ class _Derivation:
         return found
 
     def _in_another_way(self, node: Apply, found: Fact) -> Fact:
-        """The fact of a node from an equivalent expression: one that has a curvature, or no kink, where it has."""
+        """The fact of a node from an equivalent expression: one that has a curvature, or no kink, where it has.
+
+        Not within declarations of atoms, for these would be found in what they stand for.
+        """
+        if self._depth:
+            return found
         has_curvature = found.curvature is not Curvature.UNKNOWN
         find = without_kink if has_curvature else equivalent
         other = find(self.facts, node, self.library, self.sameness)
@@ -182,7 +220,10 @@ class _Derivation:
         self.facts.equivalents[node] = other
         interval = found.interval.intersect(told.interval)
         reason = f"{text_of(node)} is {told.curvature.value}"
-        return replace(told, interval=interval, smoothness=found.smoothness, reason=reason)
+        smoothness = found.smoothness
+        if has_curvature:  # the square of a length: its derivative is right at 0 as it is written, too
+            self.facts.smoother[node], smoothness = other, told.smoothness
+        return replace(told, interval=interval, smoothness=smoothness, reason=reason)
 
     def _solved_for(self, node: Expr) -> Fact:
         """A dual, an inner problem's solution, a derivative: nothing is known but what it depends on."""
@@ -191,7 +232,6 @@ class _Derivation:
         if isinstance(node, DualValue):
             vars = frozenset(self.model.vars)
         found = replace(base, interval=FREE, dependence=replace(base.dependence, vars=vars))
-        found = replace(found, smoothness=base.smoothness.join(Smoothness.NONSMOOTH))
         if not vars:
             return found
         return replace(found, curvature=Curvature.UNKNOWN, degree=None, reduced=NOT_REDUCIBLE)

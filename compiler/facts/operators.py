@@ -102,12 +102,9 @@ def _no_curvature(found: Fact, reason: str | None) -> Fact:
 
 
 def choose(facts: Facts, node: Apply, base: Fact) -> Fact:
-    """``if c then a else b``; the branches of a choice that moves are taken to fit together at the seam."""
+    """``if c then a else b``; how smooth it is depends on how the branches meet."""
     test, then, orelse = (facts[argument] for argument in node.arguments)
-    smooth = then.smoothness.join(orelse.smoothness)
-    if test.smoothness is not Smoothness.SMOOTH:
-        smooth = smooth.join(Smoothness.NONSMOOTH)
-    found = joined(replace(base, smoothness=smooth), [then, orelse])
+    found = joined(base, [then, orelse])
     if not test.is_constant:
         return _no_curvature(found, f"the condition `{text_of(node.arguments[0])}` depends on unknowns")
     if then.spectrum is not None and orelse.spectrum is not None and not node.arguments[0].shape:
@@ -120,16 +117,10 @@ def extreme(facts: Facts, node: Apply, base: Fact) -> Fact:
     parts = [facts[argument] for argument in node.arguments]
     is_max = node.atom == "maximum"
     interval = (enclosure.maximum if is_max else enclosure.minimum)(*(part.interval for part in parts))
-    smooth = base.smoothness.join(_kink(base))
-    found = replace(base, interval=interval, smoothness=smooth)
+    found = replace(base, interval=interval)
     if all(part.is_constant for part in parts):
         return found
     return _extreme(found, node, is_max, parts)
-
-
-def _kink(base: Fact) -> Smoothness:
-    depends = base.dependence.vars or base.dependence.params
-    return Smoothness.NONSMOOTH if depends else Smoothness.SMOOTH
 
 
 def _extreme(found: Fact, node: Expr, is_max: bool, parts: list[Fact]) -> Fact:
@@ -200,12 +191,11 @@ def comprehension(facts: Facts, node: Comprehension, base: Fact) -> Fact:
 
 def reduction(facts: Facts, node: Reduce, base: Fact) -> Fact:
     """``sum(body for …)`` and its like."""
+    body = facts[node.body]
+    base = replace(base, smoothness=body.smoothness)
     if node.condition is not None and not facts[node.condition].is_constant:
         return _no_curvature(base, f"the condition `{text_of(node.condition)}` depends on unknowns")
-    body = facts[node.body]
     found = replace(body, dependence=base.dependence, reason=None, interval=_reduced_interval(node, body))
-    smooth = _kink(base) if node.operator in ("max", "min") else Smoothness.SMOOTH
-    found = replace(found, smoothness=body.smoothness.join(smooth))
     if node.operator in ("sum", "mean"):
         spectrum = body.spectrum and (enclosure.total(body.spectrum, None) if node.operator == "sum" else body.spectrum)
         return replace(found, spectrum=spectrum)

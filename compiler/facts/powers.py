@@ -9,7 +9,7 @@ from karush.compiler.facts.fact import Fact, Facts, Reduced, text_of
 from karush.compiler.facts.products import squared, unknown
 from karush.compiler.model import Apply
 from karush.stdlib import enclosure
-from karush.stdlib.lattice import FREE, NONNEGATIVE, Curvature, Interval, Monotonicity, Smoothness
+from karush.stdlib.lattice import FREE, NONNEGATIVE, Curvature, Interval, Monotonicity
 
 _ONE = Interval.point(1.0)
 
@@ -20,12 +20,11 @@ def power(facts: Facts, node: Apply, base: Fact) -> Fact:
     left, right = facts[a], facts[b]
     exponent = right.interval.value
     interval = enclosure.power(left.interval, exponent) if exponent is not None else _power_interval(left.interval)
-    smooth = _power_smoothness(left, exponent, base)
-    found = replace(base, interval=interval, smoothness=smooth, degree=None)
+    found = replace(base, interval=interval, degree=None)
     if left.is_constant and right.is_constant:
         return replace(found, degree=0)
     if exponent == 0:
-        return replace(found, interval=_ONE, degree=0, smoothness=Smoothness.SMOOTH)
+        return replace(found, interval=_ONE, degree=0)
     if exponent == 1:
         return replace(left, dependence=base.dependence)
     if exponent == 2:
@@ -45,13 +44,6 @@ def power(facts: Facts, node: Apply, base: Fact) -> Fact:
 
 def _power_interval(base: Interval) -> Interval:
     return NONNEGATIVE if base.is_nonnegative else FREE
-
-
-def _power_smoothness(left: Fact, exponent: float | None, base: Fact) -> Smoothness:
-    whole = exponent is not None and exponent == int(exponent) and exponent >= 0
-    if whole or left.interval.is_positive or not (left.dependence.vars or left.dependence.params):
-        return base.smoothness
-    return base.smoothness.join(Smoothness.SINGULAR)
 
 
 def _power_curvature(left: Fact, exponent: Interval) -> Curvature:

@@ -4,54 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from karush.compiler.dependence import children, walk
 from karush.compiler.facts.convexity import offenders
-from karush.compiler.facts.differentiability import choices, conditions, differentiated
+from karush.compiler.facts.differentiability import differentiated
 from karush.compiler.facts.fact import Facts, text_of
-from karush.compiler.model import Expr, Model
+from karush.compiler.facts.reach import places
+from karush.compiler.facts.verdicts import Place
+from karush.compiler.model import Model
 from karush.dsl.diagnostics import Diagnostic, Fix, Label
 from karush.stdlib.lattice import Curvature, Smoothness
 
+LIMITS = {"smooth": Smoothness.ONCE, "conservative": Smoothness.NONSMOOTH}
 _ROUGH = {
-    Smoothness.NONSMOOTH: "has a kink, at which its derivative jumps",
-    Smoothness.SINGULAR: "has a slope without bound at an end of its domain",
-    Smoothness.DISCONTINUOUS: "jumps",
+    Smoothness.NONSMOOTH: "has a kink at",
+    Smoothness.SINGULAR: "has a slope without bound at",
+    Smoothness.DISCONTINUOUS: "jumps at",
 }
-_SMOOTHER = {
-    Smoothness.NONSMOOTH: "a smooth form (`huber`, `softplus`, `logsumexp`, `sqrt(x^2 + eps)`)",
-    Smoothness.SINGULAR: "keep its argument away from the end, as `x + eps`, or give it a set that does",
-    Smoothness.DISCONTINUOUS: "a continuous form (`clip`, `sigmoid`, `tanh`)",
-}
+UNPROVED = "is not proved to be continuous at"
 
 
 def unmet(requirement: str, model: Model, facts: Facts) -> list[Diagnostic]:
     """Why a model is not what is required; nothing where it is."""
     if requirement == "convex":
         return list(_bends(model, facts))
-    if requirement == "smooth":
-        return [_finding("smooth", node, *_rough(facts, node)) for node in rough(model, facts, Smoothness.SMOOTH)]
-    steep = [_finding("conservative", node, *_rough(facts, node)) for node in rough(model, facts, Smoothness.NONSMOOTH)]
-    return steep + [
-        _finding("conservative", test, "chooses a branch, and the branches need not meet at the seam", CLIP)
-        for test in choices(model, facts)
-    ]
+    limit = LIMITS[requirement]
+    found = (Place(node, rough) for node, rough in places(facts, *differentiated(model)))
+    return [_finding(requirement, place) for place in found if place.rough.smoothness > limit]
 
 
-CLIP = "a continuous form (`clip`, `max`, `min`, `sigmoid`)"
-
-
-def rough(model: Model, facts: Facts, limit: Smoothness) -> Iterator[Expr]:
-    """The innermost expressions of outputs and problem that are less smooth than a limit."""
-    roots = differentiated(model)
-    tests = set(conditions(roots))
-    for node in walk(*roots, known=tests):
-        below = [facts[child].smoothness for child in children(node) if child in facts and child not in tests]
-        if facts[node].smoothness > limit and all(smoothness <= limit for smoothness in below):
-            yield node
-
-
-def _rough(facts: Facts, node: Expr) -> tuple[str, str]:
-    return _ROUGH[facts[node].smoothness], _SMOOTHER[facts[node].smoothness]
+def _finding(requirement: str, place: Place) -> Diagnostic:
+    rough = place.rough
+    jumps = rough.smoothness is Smoothness.DISCONTINUOUS
+    what = UNPROVED if jumps and not rough.is_certain else _ROUGH[rough.smoothness]
+    rule = f"; derivative there: {rough.rule}" if rough.rule else ""
+    label = Label(place.span, f"`{text_of(place.expr)}` {what} {rough.where}{rule}")
+    return Diagnostic("E0503", _headline(requirement), (label,), fixes=(Fix(rough.surrogate),))
 
 
 def _bends(model: Model, facts: Facts) -> Iterator[Diagnostic]:
@@ -68,8 +54,3 @@ TREE = "write it in another way, or drop the requirement; `karush show --curvatu
 
 def _headline(requirement: str) -> str:
     return f"the model is not {requirement}, as `--require {requirement}` asks"
-
-
-def _finding(requirement: str, node: Expr, what: str, fix: str) -> Diagnostic:
-    label = Label(node.span, f"`{text_of(node)}` {what}")
-    return Diagnostic("E0503", _headline(requirement), (label,), fixes=(Fix(fix),))

@@ -26,12 +26,16 @@ REQUIREMENTS = ("convex", "smooth", "conservative")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found of a file; ``findings`` are those that are told, ``is_good`` says that none at all is an error."""
+    """What was found of a file; ``findings`` are those that are told, ``is_good`` says that none at all is an error.
+
+    ``verdicts`` say of every output how far it can be differentiated, and where not.
+    """
 
     file: str
     summary: str
     findings: Sequence[Diagnostic]
     is_good: bool
+    verdicts: Sequence[dict[str, Any]] = ()
 
 
 @click.command(cls=Verb, help="Find errors in models: syntax, names, sizes, sets, curvature; with -d in data, too.")
@@ -79,7 +83,8 @@ def machine_readable(outcomes: Sequence[Outcome], left_out: int, style: str) -> 
     if style == "json":
         return json.dumps(record(outcomes, left_out), ensure_ascii=False) + "\n"
     to_sarif = importlib.import_module("karush.dsl.sarif").to_sarif
-    text: str = to_sarif([finding for outcome in outcomes for finding in outcome.findings], __version__)
+    verdicts = {outcome.file: outcome.verdicts for outcome in outcomes}
+    text: str = to_sarif([finding for outcome in outcomes for finding in outcome.findings], __version__, verdicts)
     return text
 
 
@@ -88,7 +93,9 @@ def record(outcomes: Sequence[Outcome], left_out: int) -> dict[str, Any]:
     return {
         "v": 1,
         "diagnostics": [to_record(finding) for outcome in outcomes for finding in outcome.findings],
-        "files": [{"file": o.file, "ok": o.is_good, "summary": o.summary} for o in outcomes],
+        "files": [
+            {"file": o.file, "ok": o.is_good, "summary": o.summary, "verdicts": list(o.verdicts)} for o in outcomes
+        ],
         "left_out": left_out,
     }
 
@@ -98,8 +105,8 @@ def check_file(file: str, data: Sequence[str], require: Sequence[str]) -> Outcom
     source = read_source(model_path(file))
     if isinstance(source, Diagnostic):
         return Outcome(file, "", [source], is_good=False)
-    summary, findings = (None if data or require else recall(source)) or analysed(source, data, require)
-    return Outcome(file, summary, findings, is_good=not has_errors(findings))
+    found = (None if data or require else recall(source)) or analysed(source, data, require)
+    return Outcome(file, found.summary, found.findings, not has_errors(found.findings), found.verdicts)
 
 
 def analysed(source: Source, data: Sequence[str], require: Sequence[str]) -> Kept:

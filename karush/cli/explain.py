@@ -12,9 +12,8 @@ from karush.cli.exits import DONE
 from karush.cli.options import Verb, data_options, not_available
 from karush.cli.session import look_at, open_model, usage
 from karush.compiler.analyse import Analysis
-from karush.compiler.facts.differentiability import choices
-from karush.compiler.facts.fact import Facts, text_of
-from karush.compiler.facts.requirements import unmet
+from karush.compiler.facts.fact import Facts
+from karush.compiler.facts.verdicts import verdicts
 from karush.compiler.model import Model
 from karush.compiler.show.curvature import why_not_convex
 from karush.compiler.show.solver import candidates_of, inner_parts, solver_lines
@@ -22,6 +21,7 @@ from karush.compiler.show.text import call_words
 from karush.dsl.code import Code
 from karush.dsl.codes import CODES
 from karush.dsl.spelling import closest
+from karush.stdlib.lattice import Smoothness
 
 CODE = re.compile(r"[EWR]\d{4}", re.IGNORECASE)
 
@@ -104,7 +104,7 @@ def explain_file(analysis: Analysis) -> str:
     if kind.graph_atoms:
         names = dict.fromkeys(" ".join(node.span.text.split()) for node in kind.graph_atoms)
         lines += ["replaced by their graph forms", *(f"  {name}" for name in names)]
-    lines += ["functions", *(f"  {line}" for line in smoothness(model, facts))]
+    lines += ["functions", *(f"  {line}" for line in differentiability(model, facts))]
     lines += ["solver", *(f"  {line}" for line in solver_lines(analysis.whole))]
     if len(candidates_of(analysis.whole)) > 1:
         lines.append("  (which one is known with the sizes: `karush show FILE -d DATA` says it with its reason)")
@@ -120,12 +120,15 @@ def indented(text: str) -> list[str]:
     return [f"  {line}".rstrip() for line in text.splitlines()]
 
 
-def smoothness(model: Model, facts: Facts) -> list[str]:
-    """Where the functions of the file have no derivative in the ordinary sense."""
-    places = [finding.labels[0] for finding in unmet("smooth", model, facts)]
-    said = [f"line {label.span.line}: {label.message}" for label in places]
-    said += [f"line {test.span.line}: `{text_of(test)}` chooses a branch" for test in choices(model, facts)]
-    return list(dict.fromkeys(said)) or ["smooth in all params and unknowns"]
+def differentiability(model: Model, facts: Facts) -> list[str]:
+    """The verdict on every output and on the problem; under it the places where there is no ordinary derivative."""
+    told = list(verdicts(model, facts))
+    if all(verdict.smoothness is Smoothness.SMOOTH for verdict in told):
+        return ["smooth in all params and unknowns"]
+    lines: dict[str, None] = {}
+    for verdict in told:
+        lines |= dict.fromkeys([verdict.line, *(f"  {place.line}" for place in verdict.places)])
+    return list(lines)
 
 
 NO_DERIVATIVES = ("none yet: they come with the solver",)

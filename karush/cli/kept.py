@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,14 @@ MOST_KEPT = 256
 ROOMS = ("dsl", "compiler", "stdlib", "cli")
 SUFFIXES = (".py", ".opt", ".lark")
 
-Kept = tuple[str, list[Diagnostic]]
-"""What a file is, in a few words, and the findings about it."""
+
+@dataclass(frozen=True)
+class Kept:
+    """What a file is, in a few words, the verdicts on its derivatives as JSON, and the findings about it."""
+
+    summary: str
+    verdicts: list[dict[str, Any]]
+    findings: list[Diagnostic]
 
 
 def recall(source: Source) -> Kept | None:
@@ -32,19 +39,22 @@ def recall(source: Source) -> Kept | None:
     path = _path(source)
     record = None if path is None else read_record(path)
     try:
-        return None if record is None else (str(record["summary"]), _findings(source, record["findings"]))
+        if record is None:
+            return None
+        return Kept(str(record["summary"]), list(record["verdicts"]), _findings(source, record["findings"]))
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def keep(source: Source, summary: str, findings: Sequence[Diagnostic]) -> None:
+def keep(source: Source, found: Kept) -> None:
     """Keep what was found of a text. Not where a finding points into another one."""
-    spans = [label.span for finding in findings for label in finding.labels]
-    spans += [fix.span for finding in findings for fix in finding.fixes if fix.span is not None]
+    spans = [label.span for finding in found.findings for label in finding.labels]
+    spans += [fix.span for finding in found.findings for fix in finding.fixes if fix.span is not None]
     path = _path(source)
     if path is None or any(span.source != source for span in spans):
         return
-    write_record(path, {"summary": summary, "findings": [_record(finding) for finding in findings]})
+    findings = [_record(finding) for finding in found.findings]
+    write_record(path, {"summary": found.summary, "verdicts": found.verdicts, "findings": findings})
     forget_oldest(path.parent, "check-*.json", MOST_KEPT)
 
 

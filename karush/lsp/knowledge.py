@@ -7,20 +7,18 @@ from dataclasses import dataclass
 
 from karush.compiler.analyse import Analysis
 from karush.compiler.facts.fact import Fact, Facts
+from karush.compiler.facts.verdicts import verdict_of
 from karush.compiler.model import Constraint, Expr, Kind, Model, ParamValue, SetUse, VarValue
 from karush.compiler.names.labels import label_of
 from karush.dsl.source import Source
 from karush.lsp.entities import Entity, Level, Role
-from karush.stdlib.lattice import Curvature, Interval, Smoothness
+from karush.stdlib.lattice import Curvature, Interval
 from karush.stdlib.shape import Shape, show_shape
 
+MOST_PLACES = 3
+"""So many places are shown where a function is less than smooth."""
+
 KINDS = {Kind.REAL: "", Kind.INTEGER: "whole numbers", Kind.BOOLEAN: "true or false"}
-SMOOTHNESS = {
-    Smoothness.SMOOTH: "smooth",
-    Smoothness.NONSMOOTH: "continuous, with kinks",
-    Smoothness.SINGULAR: "continuous, with an unbounded slope",
-    Smoothness.DISCONTINUOUS: "with jumps",
-}
 
 
 @dataclass(frozen=True)
@@ -166,11 +164,21 @@ def lines_about(known: Known) -> Iterator[str]:
     if fact.spectrum is not None and known.shape and sign_words(fact.spectrum):
         yield f"symmetric, eigenvalues {sign_words(fact.spectrum)}"
     yield f"curvature: {fact.curvature.value}"
-    if not fact.is_constant:
-        yield SMOOTHNESS[fact.smoothness]
+    yield from verdict_lines(known)
     if fact.curvature not in (Curvature.CONSTANT, Curvature.AFFINE):
         for reason in known.why:
             yield f"why: {reason}"
+
+
+def verdict_lines(known: Known) -> Iterator[str]:
+    """How far it can be differentiated, and the places that decide it."""
+    fact, facts, value = known.fact, known.facts, known.value
+    if fact is None or facts is None or value is None or not facts.moves(fact.dependence):
+        return
+    verdict = verdict_of("", facts, (value,))
+    yield f"derivative: {verdict.word}"
+    for place in verdict.deciding[:MOST_PLACES]:
+        yield place.line
 
 
 def hint_words(known: Known) -> str:

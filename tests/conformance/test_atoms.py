@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from karush.compiler.library import load_library
-from karush.stdlib.enclosure import smoothness
 from karush.stdlib.lattice import Monotonicity, Smoothness
 from karush.stdlib.primitives.table import PRIMITIVES
 from karush.stdlib.shape import SHAPE_RULES, ShapeError, Size, result_shape
+from karush.stdlib.smoothness import smoothness
 
 LIBRARY = load_library()
 ATOMS = {name: LIBRARY.atom(name) for name in sorted(LIBRARY.atom_names())}

@@ -29,7 +29,7 @@ def test_repairs_are_applied_and_told(slips, capsys):
     assert run(["check", "--fix", str(slips)]) == 0
     assert slips.read_text() == MENDED
     captured = capsys.readouterr()
-    assert captured.out == f"{slips}: ok, QP, convex\n"
+    assert captured.out == f"{slips}: ok, QP, convex; functions smooth\n"
     assert f"{slips}:1:7: fixed E0106: `>= 0` became `in nonneg`" in captured.err
     assert captured.err.count("fixed") == 3
     assert list(slips.parent.iterdir()) == [slips]

@@ -140,7 +140,7 @@ def test_an_integer_param_has_no_derivative(capsys, model, data):
 
 def test_check_says_what_a_model_is(capsys, model):
     assert run(["check", model]) == 0
-    assert capsys.readouterr().out == f"{model}: ok, QP, convex\n"
+    assert capsys.readouterr().out == f"{model}: ok, QP, convex; functions smooth\n"
 
 
 def test_check_finds_errors_in_every_format(capsys, tmp_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from karush.compiler.facts.fact import Fact, Facts
 from karush.compiler.facts.infer import derive_facts
 from karush.compiler.library import load_library
 from karush.compiler.model import Model
+from karush.compiler.reductions.values import value_of
 from karush.compiler.resolving.resolve import extend_library, resolve_file
 from karush.dsl.parse import parse
 from karush.dsl.source import Source
@@ -31,9 +34,10 @@ def derived(text: str) -> tuple[Facts, Fact]:
     module, errors = parse(source)
     library = load_library()
     resolved = resolve_file(module, library)
+    extended = extend_library(module, library)
     model = resolved.model
     assert not errors and isinstance(model, Model), [f.message for f in (*errors, *resolved.findings)]
-    facts = derive_facts(model, extend_library(module, library))
+    facts = derive_facts(model, extended, partial(value_of, extended))
     return facts, facts[next(reversed(model.lets.values()))]
 
 
@@ -166,13 +170,50 @@ def test_interval(text: str) -> None:
 SMOOTH = {
     "sumsq(x)": Smoothness.SMOOTH,
     "norm1(x)": Smoothness.NONSMOOTH,
+    "norm1(exp(x))": Smoothness.SMOOTH,
+    "norm2(x)^2": Smoothness.SMOOTH,
     "hinge(t)": Smoothness.NONSMOOTH,
+    "hinge(-v)": Smoothness.SMOOTH,
+    "huber(t)": Smoothness.ONCE,
+    "huber(t, a)": Smoothness.ONCE,
+    "elu(t)": Smoothness.SMOOTH,
+    "elu(t, 0.5)": Smoothness.NONSMOOTH,
+    "relu(v)": Smoothness.SMOOTH,
+    "max(t, s)": Smoothness.NONSMOOTH,
+    "max(v, -v)": Smoothness.SMOOTH,
+    "clip(u, -1, 2)": Smoothness.SMOOTH,
     "sqrt(t)": Smoothness.SINGULAR,
     "sqrt(v)": Smoothness.SMOOTH,
+    "sqrt(t^2 + 1)": Smoothness.SMOOTH,
+    "log(1 + exp(t))": Smoothness.SMOOTH,
+    "log(s)": Smoothness.SINGULAR,
+    "t^0.5": Smoothness.SINGULAR,
+    "t^1.5": Smoothness.ONCE,
+    "t^3": Smoothness.SMOOTH,
+    "t / a": Smoothness.SMOOTH,
+    "t / s": Smoothness.SINGULAR,
+    "sum(x) / n": Smoothness.SMOOTH,
+    "asin(t)": Smoothness.SINGULAR,
+    "asin(u / 2)": Smoothness.SMOOTH,
+    "atan2(t, s)": Smoothness.SINGULAR,
+    "atan2(t, a)": Smoothness.SMOOTH,
+    "inv(Q)": Smoothness.SMOOTH,
+    "inv(P)": Smoothness.SINGULAR,
     "round(s)": Smoothness.DISCONTINUOUS,
+    "sign(v)": Smoothness.SMOOTH,
+    "floor(u / 2 + 0.25)": Smoothness.SMOOTH,
     "if s > 0 then s else 0": Smoothness.NONSMOOTH,
+    "if s > 0 then s^2 else 0": Smoothness.ONCE,
+    "if s > 0 then 1 else 0": Smoothness.DISCONTINUOUS,
+    "if t > 0.5 then sqrt(t) else t / sqrt(0.5)": Smoothness.DISCONTINUOUS,
+    "if t > 1 then sqrt(t) else t": Smoothness.NONSMOOTH,
     "max(abs(t), sign(t))": Smoothness.DISCONTINUOUS,
     "sum(if i < 2 then x[i] else 0 for i in n)": Smoothness.SMOOTH,
+    "sum(x[i] for i in n if x[i] > 0)": Smoothness.NONSMOOTH,
+    "sum(1 for i in n if x[i] > 0)": Smoothness.DISCONTINUOUS,
+    "grad(t^3, t)": Smoothness.SMOOTH,
+    "grad(huber(t), t)": Smoothness.NONSMOOTH,
+    "grad(abs(t), t)": Smoothness.DISCONTINUOUS,
 }
 
 
