@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from karush.errors import ModelError
     from karush.problem import load, loads
     from karush.runtime import open_artifact as open
+    from karush.tie_counts import ties
 
 __version__ = "0.1.0"
-__all__ = ["ModelError", "__version__", "jvp", "load", "loads", "open", "vjp"]
+__all__ = ["ModelError", "__version__", "jvp", "load", "loads", "open", "ties", "vjp"]
 
 _HOMES = {
     "ModelError": ("karush.errors", "ModelError"),
@@ -26,6 +27,7 @@ _HOMES = {
     "load_ipython_extension": ("karush.notebook", "load_ipython_extension"),  # what `%load_ext karush` looks for
     "loads": ("karush.problem", "loads"),
     "open": ("karush.runtime", "open_artifact"),
+    "ties": ("karush.tie_counts", "ties"),
     "vjp": ("karush.derivative", "vjp"),
 }
 

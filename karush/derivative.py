@@ -11,8 +11,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.compiler.dependence import walk
+from karush.compiler.facts.differentiability import differentiated as roots_of
 from karush.compiler.lowering.compiled import Compiled, Start
 from karush.compiler.lowering.one_sided import one_sided
+from karush.compiler.model import DerivativeOf
 from karush.evidence import Solved, pair_evidence
 from karush.outputs import DerivativeError, Request, pick, resolve
 from karush.problem import Problem
@@ -21,6 +24,8 @@ from karush.solvers.evidence import DerivativeStatus
 from karush.solvers.forms.quadratic import QuadraticProgram
 from karush.solvers.quadratic_driver import choose, facts_of, solve
 from karush.sparse import like, numbers
+from karush.stdlib.primitives.ties import ALONG, Ties
+from karush.tie_counts import tie_counts, tie_places
 
 Arrays = dict[str, Array]
 Along = tuple[Array, Array, Solved]
@@ -40,6 +45,26 @@ class Differentiated:
 
     compiled: Compiled
     request: Request
+    problem: Problem
+
+    def turned(self, ties: Ties) -> Differentiated:
+        """The same output with other elements of derivatives at ties."""
+        problem = self.problem.with_ties(ties)
+        compiled = problem.compile_for(self.compiled.dims, self.compiled.stored)
+        return self if compiled is self.compiled else replace(self, compiled=compiled, problem=problem)
+
+    @cached_property
+    def is_directional(self) -> bool:
+        """Can directions be taken through the program? Not through derivatives that the file takes itself."""
+        return not any(isinstance(node, DerivativeOf) for node in walk(*roots_of(self.compiled.model)))
+
+    def shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """The arrays that are differentiated."""
+        shapes, stored = self.compiled.specification(), self.compiled.stored
+        return {
+            name: jax.ShapeDtypeStruct((stored[name],) if name in stored else shapes[name].shape, self.compiled.dtype)
+            for name in self.request.wrt
+        }
 
     def start(self, given: Mapping[str, Any]) -> Arrays:
         """Where the derivative is taken."""
@@ -81,7 +106,14 @@ class Differentiated:
         def back(data: QuadraticProgram) -> Arrays:
             return jax.vjp(lambda m: self.program(m, given)[1], moved)[1](data)[0]
 
-        return pair_evidence(self.compiled, self.request.of, solved, cotangent, back, self.request.wrt)
+        found = pair_evidence(self.compiled, self.request.of, solved, cotangent, back, self.request.wrt)
+        if not tie_places(self.compiled):
+            return found
+        counts = tie_counts(self.compiled, self.request.of, self.params(moved, given))
+        least = jnp.where(jnp.any(counts[:, 0] > 0), DerivativeStatus.CONSERVATIVE, DerivativeStatus.UNIQUE)
+        params = {name: jnp.maximum(status, least).astype(jnp.int32) for name, status in found["params"].items()}
+        status = jnp.maximum(found["status"], least).astype(jnp.int32)
+        return EvidenceRecord({**found, "status": status, "params": Record(params)})
 
     def masked(self, gradients: Arrays, evidence: EvidenceRecord, cotangent: Array) -> Arrays:
         """The gradients with NaN in the params in which there is no derivative (0 for a zero cotangent)."""
@@ -95,9 +127,13 @@ class Differentiated:
 
     @cached_property
     def followed(self) -> Differentiated:
-        """The same output under the rule of one-sided derivatives; DerivativeError (E0704) where there is none."""
+        """The same output under the rules of one-sided derivatives; DerivativeError (E0704) where there is none.
+
+        Atoms follow the tangent too, unless the file takes derivatives itself.
+        """
+        turned = self.turned(ALONG) if self.is_directional else self
         try:
-            return replace(self, compiled=one_sided(self.compiled))
+            return replace(turned, compiled=one_sided(turned.compiled))
         except TypeError as error:
             raise DerivativeError("E0704", str(error)) from None
 
@@ -130,7 +166,7 @@ def differentiated(problem: Problem, compiled: Compiled, of: str, wrt: Sequence[
     request = resolve(problem.model, of, wrt)
     key = (compiled, request)
     if key not in problem.derivatives:
-        problem.derivatives[key] = Differentiated(compiled, request)
+        problem.derivatives[key] = Differentiated(compiled, request, problem)
     return problem.derivatives[key]
 
 

@@ -44,6 +44,8 @@ from karush.result import EvidenceRecord, Record, Result, is_traced
 from karush.solvers.protocol import Settings
 from karush.solvers.quadratic_driver import AUTO, NAMES, refusal
 from karush.sparse import as_coordinates, coordinate_form, is_stored_sparse, stored_entries
+from karush.stdlib.primitives.ties import Ties
+from karush.tie_choices import read_ties
 
 SHOWN = {"math": show_math, "kkt": show_kkt, "interface": show_interface, "ir": show_ir, "latex": show_latex}
 SWITCH = 'jax.config.update("jax_enable_x64", True)'
@@ -119,9 +121,11 @@ class Problem:
     analysis: Analysis
     settings: Settings = field(default_factory=Settings)
     dtype: str | None = None
+    ties: Ties = field(default_factory=Ties)
     memory: Memory = field(default_factory=Memory, repr=False)
     programs: dict[Any, Compiled] = field(default_factory=dict, repr=False)
     derivatives: dict[Any, Any] = field(default_factory=dict, repr=False)
+    tied: dict[Ties, Problem] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> Model:
@@ -174,7 +178,7 @@ class Problem:
         key = (tuple(sorted(dims.items())), jnp.dtype(dtype).name, tuple(sorted(known.items())))
         if key not in self.programs:
             analysis = self.analysis
-            compiled = lower(analysis.whole, analysis.parts, dims, self.settings, dtype)
+            compiled = lower(analysis.whole, analysis.parts, dims, self.settings, dtype, self.ties)
             self.programs[key] = replace(compiled, stored=known)
         return self.programs[key]
 
@@ -191,17 +195,29 @@ class Problem:
             raise ModelError([open_size_of_cones(self.model.dims[name], conic) for name in still])
 
     def with_options(self, **options: Any) -> Problem:
-        """The same model with other options: ``tol``, ``max_iterations``, ``active``, ``solver``, ``dtype``."""
+        """The same model with other options: ``tol``, ``max_iterations``, ``active``, ``solver``, ``dtype``, ``tie``.
+
+        ``tie`` is the element of derivatives at ties: ``"torch"`` for all operations, ``{"relu": 0.5, "max": "left"}``.
+        """
         dtype = options.pop("dtype", self.dtype)
+        ties = read_ties(self.analysis.whole.library, options.pop("tie")) if "tie" in options else self.ties
         try:
             settings = replace(self.settings, **options)
         except TypeError:
-            known = ", ".join((*Settings.__dataclass_fields__, "dtype"))
+            known = ", ".join((*Settings.__dataclass_fields__, "dtype", "tie"))
             unknown = next(name for name in options if name not in Settings.__dataclass_fields__)
             raise TypeError(f"there is no option {unknown!r}; the options are {known}") from None
         if settings.solver not in NAMES:
             raise ValueError(f"there is no solver {settings.solver!r}; the names are {', '.join(NAMES)}")
-        return Problem(self.analysis, settings, dtype)
+        return Problem(self.analysis, settings, dtype, ties)
+
+    def with_ties(self, ties: Ties) -> Problem:
+        """The same model with these elements of derivatives at its ties, kept with it: nothing is compiled twice."""
+        if ties == self.ties:
+            return self
+        if ties not in self.tied:
+            self.tied[ties] = replace(self, ties=ties, programs={}, derivatives={})
+        return self.tied[ties]
 
     def show(self, what: str = "math") -> str:
         """The model in print: ``math``, ``kkt`` (its optimality conditions), ``latex``, ``interface`` or ``ir``."""

@@ -70,7 +70,8 @@ class Compiled:
     ``model`` is the model as written, its sets turned into rows; ``form`` the template of the reduced model, None for
     a function file. ``steps`` solve the models within, and compute params that the file does not declare. ``stored``
     has the number of stored entries of the params that are given sparse, as BCOO. ``has_fallback`` is False where the
-    solver that may stand behind the chosen one is left out. ``function`` is pure; it may be
+    solver that may stand behind the chosen one is left out. ``probe`` is there while ties are counted
+    (watching.py). ``function`` is pure; it may be
     jitted, batched, differentiated and exported.
     """
 
@@ -86,6 +87,7 @@ class Compiled:
     steps: tuple[Step, ...] = ()
     stored: Mapping[str, int] = field(default_factory=dict)
     has_fallback: bool = True
+    probe: Array | None = None
 
     # ------------------------------------------------------------ the function
 
@@ -143,7 +145,7 @@ class Compiled:
         return WORTH_KEEPING if self.form is None or is_small(self.form) else 0
 
     def _inputs(self, params: Params, variables: Params | None = None, duals: Duals | None = None) -> Inputs:
-        return Inputs(self.dims, params, variables or {}, self.dtype, duals or {}, self._moved)
+        return Inputs(self.dims, params, variables or {}, self.dtype, duals or {}, self._moved, self.probe)
 
     def _take(
         self,

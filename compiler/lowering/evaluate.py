@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,12 +17,14 @@ from jax.experimental.sparse import BCOO
 
 from karush.compiler.dependence import REGULAR_ATOMS, Dependence, children
 from karush.compiler.lowering.atom_rules import RuledAtom, apply_with_rules
+from karush.compiler.lowering.choices import choose_along, comparisons, gaps, on_seam
 from karush.compiler.lowering.derivatives import derivative_of
 from karush.compiler.lowering.evaluate_clauses import Clauses
 from karush.compiler.lowering.evaluate_operators import EXTREMES, OPERATORS, extreme, guard, is_number, select
 from karush.compiler.lowering.indexing import take
 from karush.compiler.lowering.scope import Inputs, Scope
 from karush.compiler.lowering.sparse_rules import dense_value, sparse_use, sparse_value
+from karush.compiler.lowering.watching import count_gaps, marked
 from karush.compiler.model import (
     Apply,
     BinderValue,
@@ -39,7 +42,8 @@ from karush.compiler.model import (
     VarValue,
 )
 from karush.stdlib.primitives.rule import Rule
-from karush.stdlib.primitives.ties import Ties
+from karush.stdlib.primitives.table import RULES
+from karush.stdlib.primitives.ties import Directional, Ties
 
 Implementation = Callable[..., Any]
 Expansion = Callable[[Apply], Expr]
@@ -79,6 +83,10 @@ class Atoms:
             return extreme(name, self.ties.of(name))
         return OPERATORS.get(name) or self.primitive(name)
 
+    def kinks(self, name: str) -> Rule | None:
+        """The rule of an operator or atom with kinks; None for any other."""
+        return RULES[name] if name in EXTREMES else None if name in OPERATORS else self.rule(name)
+
 
 MAX_GUARDS = 6
 """How many choices within choices are guarded: a deeper one may have NaN as its derivative where a branch has none."""
@@ -90,9 +98,13 @@ class UnsupportedExpressionError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
-    """Values of expressions: ``value(expr, scope)``."""
+    """Values of expressions: ``value(expr, scope)``.
+
+    ``watched`` numbers the operations whose ties are counted where the inputs have a probe.
+    """
 
     atoms: Atoms
+    watched: Mapping[Expr, int] = field(default_factory=dict)
 
     def top(self, inputs: Inputs, dependence: Dependence | None = None) -> Scope:
         """The outermost scope for these inputs."""
@@ -101,7 +113,7 @@ class Evaluator:
     @property
     def clauses(self) -> Clauses:
         """How clauses are evaluated, by this evaluator."""
-        return Clauses(self.value)
+        return Clauses(self.value, self._extreme)
 
     def sparse(self, expr: Expr, scope: Scope) -> BCOO | None:
         """The value as a sparse matrix, where it is one; ``value`` makes it dense."""
@@ -168,6 +180,8 @@ class Evaluator:
     @staticmethod
     def _is_unguarded(branch: Expr, scope: Scope) -> bool:
         """Whether a branch is evaluated where its choice stands, taken or not."""
+        if scope.inputs.probe is not None:
+            return False  # the guards say which ties count
         return scope.dependence.regular(branch) or len(scope.guards) >= MAX_GUARDS
 
     def _compute(self, expr: Expr, scope: Scope) -> Any:
@@ -250,7 +264,22 @@ class Evaluator:
         function = self.atoms.function(expr.atom)
         if function is None:
             raise UnsupportedExpressionError(expr.atom)
-        return function(*self._harmless_arguments(expr, arguments, scope))
+        arguments = self._harmless_arguments(expr, arguments, scope)
+        rule = self.atoms.kinks(expr.atom)
+        return self._counted(expr, function(*arguments), scope, lambda: rule.ties(*arguments) if rule else None)
+
+    def _extreme(self, expr: Reduce, rule: Rule, array: Array, scope: Scope) -> Array:
+        """The greatest or least entries that a reduction is, by its rule."""
+        value = rule.function(self.atoms.ties.of(expr.operator))(array)
+        return self._counted(expr, value, scope, lambda: rule.ties(array))
+
+    def _counted(self, expr: Expr, value: Any, scope: Scope, ties: Callable[[], tuple[Array, Array] | None]) -> Any:
+        """The value; with its number of ties where these are counted."""
+        place = None if scope.inputs.probe is None or is_number(value) else self.watched.get(expr)
+        counts = None if place is None else ties()
+        if scope.inputs.probe is None or counts is None:
+            return value
+        return marked(value, scope.inputs.probe[place], counts, scope.guards)
 
     def _harmless_arguments(self, expr: Apply, arguments: Sequence[Any], scope: Scope) -> Sequence[Any]:
         """The arguments, where the result is thrown away such that nothing undefined arises from them."""
@@ -283,11 +312,25 @@ class Evaluator:
         condition = self.value(expr.arguments[0], scope)
         if is_number(condition):
             return self.value(expr.arguments[1 if condition else 2], scope)
-        chosen, otherwise = (
-            self._branch(branch, holds, expr, scope)
-            for branch, holds in zip(expr.arguments[1:], (condition, jnp.logical_not(condition)), strict=True)
-        )
-        return select(condition, chosen, otherwise)
+        tie, value = self.atoms.ties.default, partial(self.value, scope=scope)
+        holds = [condition, jnp.logical_not(condition)]
+        if isinstance(tie, Directional):
+            holds = [jnp.logical_or(side, on_seam(expr.arguments[0], value)) for side in holds]
+        branches = [
+            self._branch(branch, side, expr, scope) for branch, side in zip(expr.arguments[1:], holds, strict=True)
+        ]
+        if isinstance(tie, Directional):
+            return choose_along(expr.arguments[0], value, branches, tie)
+        return self._counted(expr, select(condition, *branches), scope, lambda: self._seams(expr, value))
+
+    @staticmethod
+    def _seams(expr: Apply, value: Callable[[Expr], Any]) -> tuple[Array, Array] | None:
+        """How many choices of an ``if`` stand on a seam."""
+        gap = gaps(expr.arguments[0], value)
+        if gap is None:
+            return None
+        sides = (value(a) for node in comparisons(expr.arguments[0]) for a in node.arguments)
+        return count_gaps(gap, jnp.max(jnp.stack([jnp.max(jnp.abs(jnp.asarray(side))) for side in sides])))
 
     def _branch(self, branch: Expr, holds: Array, parent: Apply, scope: Scope) -> Any:
         inner = scope if self._is_unguarded(branch, scope) else scope.guarded(holds)

@@ -31,15 +31,25 @@ from karush.compiler.model import (
     Reduce,
     Subscript,
 )
+from karush.stdlib.primitives.extremes import over_first_axis, over_segments
+from karush.stdlib.primitives.rule import Rule
+
+SIGNS = {"max": 1.0, "min": -1.0}
+"""The reductions that take one entry."""
 
 Run = Callable[[Scope], Any]
+Extreme = Callable[[Reduce, Rule, Array, Scope], Array]
 
 
 @dataclass(frozen=True, eq=False)
 class Clauses:
-    """Evaluates clauses by means of ``value(expr, scope)``."""
+    """Evaluates clauses by means of ``value(expr, scope)``.
+
+    ``extreme(node, rule, array, scope)`` is the value of a rule of greatest or least entries, with its ties.
+    """
 
     value: Callable[[Expr, Scope], Any]
+    extreme: Extreme
 
     # ------------------------------------------------------------ mapping
 
@@ -154,11 +164,14 @@ class Clauses:
             return value if holds is True else _keep(holds, value, expr.operator), jnp.asarray(holds)
 
         values, holds = self.lanes(scope, expr.binders, bodies, run)
+        if expr.operator in SIGNS and expr.kind is Kind.REAL:
+            return self.extreme(expr, over_first_axis(SIGNS[expr.operator]), values.reshape(-1, *shape), scope)
         return combine(expr.operator, values, holds, len(expr.binders))
 
     def filtered(self, body: Expr, holds: Any, scope: Scope) -> Any:
         """The body where a filter holds, something harmless elsewhere."""
-        if is_number(holds) or scope.dependence.regular(body):
+        counting = scope.inputs.probe is not None  # then a filter says which ties count
+        if is_number(holds) or (scope.dependence.regular(body) and not counting):
             return self.value(body, scope)
         return self.value(body, scope.guarded(holds))
 
@@ -187,6 +200,9 @@ class Clauses:
         bodies = (segment.key, *segment.rest, expr.body)
         values, places = self.lanes(scope, expr.binders, bodies, run)
         values = values.reshape((-1, *shape))
+        if expr.operator in SIGNS and expr.kind is Kind.REAL:
+            rule = over_segments(SIGNS[expr.operator], places.reshape(-1), number)
+            return self.extreme(expr, rule, values, scope)
         return _segment_reduce(expr.operator, values, places.reshape(-1), number)
 
 

@@ -32,7 +32,8 @@ class Inputs:
 
     Vars are absent where only expressions without vars are asked for. Multipliers of a chain are a mapping from
     ``lower`` and ``upper``. ``dtype`` is the type of every real value. ``move`` gives the inputs at other values of
-    some params and vars; what inner problems compute from them moves too.
+    some params and vars; what inner problems compute from them moves too. ``probe`` (operations × 2) is there where
+    ties are counted, see watching.py.
     """
 
     dims: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Inputs:
     dtype: Any
     duals: Mapping[str, Any] = field(default_factory=dict)
     move: Move = moved_alone
+    probe: Array | None = None
 
     def size(self, size: Size) -> Any:
         """The number a size has (a symbolic one while tracing for symbolic dims)."""
@@ -163,7 +165,7 @@ class Scope:
         params: dict[str, Array] = {}
         variables: dict[str, Array] = {}
         (params if isinstance(leaf, ParamValue) else variables)[leaf.name] = value
-        inputs = self.inputs.move(self.inputs, params, variables, self.dependence.names(expr))
+        inputs = replace(self.inputs.move(self.inputs, params, variables, self.dependence.names(expr)), probe=None)
         old, new = (({**i.params}, {**i.vars}) for i in (self.inputs, inputs))
         changed = {f"param {name}" for name, array in new[0].items() if array is not old[0].get(name)}
         changed |= {f"var {name}" for name, array in new[1].items() if array is not old[1].get(name)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ import numpy as np
 
 from karush.cli.compiling import compile_for_one_run
 from karush.cli.exits import OF_STATUS, UNDEFINED, WRONG
-from karush.cli.options import OneOf, Verb, later, solve_options
+from karush.cli.options import Verb, later, solve_options
 from karush.cli.session import Stop, tell, usage
 from karush.cli.solving import (
     Clock,
@@ -26,17 +25,18 @@ from karush.cli.solving import (
     warn,
     working,
 )
+from karush.cli.way import MODES, Way, tie_entries, tie_lines
 from karush.compiler.lowering.one_sided import has_cones
 from karush.compiler.model import Model
 from karush.data.given import Binding, Pattern
-from karush.derivative import Differentiated, Side, differentiated
+from karush.derivative import Differentiated, differentiated
 from karush.dsl.diagnostics import Diagnostic, Label
-from karush.jacobian import Jacobian, choose_mode, differences, jacobian
+from karush.jacobian import Jacobian
 from karush.output import Output
 from karush.outputs import DerivativeError, resolve
 from karush.report import VERSION, active_rows, axes_of, host, status_word
-from karush.side import side_differences, side_jacobian
 from karush.solvers.result import Status
+from karush.stdlib.primitive_names import TIE_WORDS
 from karush.trouble import derivative_trouble, side_trouble
 
 AGREES = 1e-4
@@ -47,25 +47,27 @@ AGREES = 1e-4
 @solve_options
 @click.option("--of", "of", default="objective", show_default=True, help="The output: a var, let, objective, dual.cap.")
 @click.option("--wrt", "wrt", help="The params, with commas (default: all real ones).")
-@click.option("--mode", type=OneOf(("auto", "jvp", "vjp", "clarke", "ld"), ("clarke", "ld")), default="auto")
-@later("--tie", help="The element of an atom at a tie.")
+@click.option("--mode", type=click.Choice(MODES), default="auto", help="Forward, reverse, Clarke, lexicographic.")
+@click.option("--tie", metavar="RULE", help=f"The element at ties: {', '.join(TIE_WORDS)}, or NAME=RULE or NUMBER, ….")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random direction of --mode clarke.")
 @click.option("--side", type=click.Choice(["left", "right"]), help="The derivative from this side, at a kink too.")
 @later("--linear", help="The linear solver, by name.")
 @later("--optimality", help="Another optimality map.")
 @click.option("--check", "check", is_flag=True, help="Compare with finite differences.")
 @later("--certify", flag=True, help="Certify the derivative.")
 @click.option("--explain", "explain", is_flag=True, help="Say on stderr how and why.")
-def grad(*, of: str, wrt: str | None, mode: str, side: Side | None, check: bool, explain: bool, **given: Any) -> int:
+def grad(*, of: str, wrt: str | None, check: bool, explain: bool, **given: Any) -> int:
     """Differentiate, report, and say how it ended by the exit code."""
+    way = Way(*(given.pop(name) for name in ("mode", "side", "tie", "seed")))
     options = Options(**given)
     if options.warm is not None:
         raise usage("--warm starts `run`; a derivative is taken at the solution itself")
-    if side is not None and mode == "vjp":
-        raise usage("--side goes forward, one tangent for each entry: with --mode jvp, or without --mode")
+    way.check()
     check_usage(options)
     clock = Clock(options.verbose)
     clock.start()
     problem, binding = open_problem(options)
+    problem = way.with_ties(problem)
     names = [name.strip() for name in wrt.split(",")] if wrt is not None else None
     check_request(problem.model, of, names)
     at_limit = Output({"v": VERSION, "of": of, "value": None, "status": Status.LIMIT.word, "gradients": {}})
@@ -73,19 +75,15 @@ def grad(*, of: str, wrt: str | None, mode: str, side: Side | None, check: bool,
     prepared = prepare(problem, binding)
     function = differentiated(problem, prepared.compiled, of, names)
     arrays = dict(prepared.arrays)
-    if side is None:
-        mode, why, colouring = choose_mode(function, arrays, mode)
-        whole = partial(jacobian, function, mode, colouring=colouring)
-        found = differentiate(function, whole, arrays, clock)
-        record = grad_record(of, mode, found, binding)
-    else:
-        mode, why = "jvp", f"from the {side}, one tangent for each entry"
-        found = differentiate(function, partial(side_jacobian, function, side), arrays, clock)
-        record = {**grad_record(of, mode, found, binding), "side": side}
+    whole, mode, why = way.taken(function, arrays)
+    found = differentiate(function, whole, arrays, clock)
+    record = grad_record(of, mode, found, binding)
+    if way.side is not None:
+        record["side"] = way.side
+    if explain:
+        record["ties"] = tie_entries(function, arrays)
     if check:
-        record["check"] = (
-            differences(function, arrays, found) if side is None else side_differences(function, side, arrays)
-        )
+        record["check"] = way.differences(function, arrays, found)
     output = Output(record, dict(axes_of(problem.model, binding)))
     watch.stop()
     for line in explanation(function, record, why) if explain else ():
@@ -178,6 +176,7 @@ def explanation(function: Differentiated, record: dict[str, Any], why: str) -> l
     """How the derivative was taken and how far it can be trusted, in words."""
     evidence = record["derivative"]
     lines = [f"mode {record['mode']}: {why}"]
+    lines += tie_lines(record["ties"])
     if evidence["method"] != "implicit":
         return [*lines, "method chain rule: the file is a plain function"]
     if function.compiled.form is None:

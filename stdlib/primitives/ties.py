@@ -70,6 +70,13 @@ class Ties:
         return Ties(MIN_NORM, tuple({**stated, **dict(self.own)}.items()))
 
 
+DIRECTIONS = "directions"
+"""The name of the vmapped axis of tangents for lexicographic derivatives."""
+
+ALONG, IN_ORDER = Ties(Along()), Ties(Lexicographic(DIRECTIONS))
+"""Every tie by the tangent, and by all tangents in order."""
+
+
 def columns(tangent: Array, tie: Directional) -> Array:
     """The directions that decide, in order, one axis in front; they choose and are not differentiated."""
     chosen = lax.stop_gradient(tangent)

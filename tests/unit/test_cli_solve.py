@@ -128,7 +128,7 @@ def test_a_solver_that_is_not_installed_is_refused_at_its_line(capsys, folder, m
 
 def test_a_gradient_has_the_record_of_the_language(capsys, folder):
     record = answer(capsys, "grad", "diet.opt", "-d", "food.json", "--wrt", "price,need", "--explain")
-    assert list(record) == ["v", "of", "value", "status", "mode", "gradients", "derivative"]
+    assert list(record) == ["v", "of", "value", "status", "mode", "gradients", "derivative", "ties"]
     assert record["of"] == "objective" and np.allclose(record["value"], 0.5)
     assert np.allclose(record["gradients"]["price"], [0.25, 0])
     assert np.allclose(record["gradients"]["need"], 0.5)
