@@ -102,7 +102,7 @@ def test_explain_says_class_convexity_kinks_and_derivatives(tmp_path, capsys) ->
     assert run(["explain", str(path)]) == 0
     said = capsys.readouterr().out
     assert said.startswith("m: QP\nconvex, because\n")
-    assert "line 3: `abs(x)` has a kink" in said
+    assert "line 3: `abs(x)`: a kink of abs at 0, slope there: 0 (least norm)" in said
     assert "derivatives\n  objective: unique" in said
 
 
