@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from karush.stdlib.primitives.exponentials import log_sum_exp
 from karush.stdlib.primitives.piecewise import absolute
 from karush.stdlib.primitives.tangents import at_singularity, real, reals
 
@@ -107,7 +108,7 @@ def norm(x: ArrayLike, p: ArrayLike) -> Array:
 
 def logsumexp(x: ArrayLike) -> Array:
     """log Σ exp x."""
-    return jax.nn.logsumexp(real(x))
+    return log_sum_exp(real(x))
 
 
 def softmax(x: ArrayLike) -> Array:
@@ -118,7 +119,7 @@ def softmax(x: ArrayLike) -> Array:
 def cross_entropy(logits: ArrayLike, label: ArrayLike) -> Array:
     """log Σ exp logits - logits[label]."""
     scores = real(logits)
-    return jax.nn.logsumexp(scores) - scores[jnp.asarray(label).astype(int)]
+    return log_sum_exp(scores) - scores[jnp.asarray(label).astype(int)]
 
 
 @jax.custom_jvp
