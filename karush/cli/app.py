@@ -21,7 +21,7 @@ VERBS = {
     "exec": ("execute", "Run an artefact without its model."),
     "show": ("show", "Show a model: interface, mathematics, optimality conditions."),
     "explain": ("explain", "Explain an error code, or what a model is."),
-    "cost": ("later", "Count operations of a model and of its derivative."),
+    "cost": ("cost", "Count operations of a model and of its derivative."),
     "fmt": ("format", "Format models."),
     "new": ("new", "Start a model from a template."),
     "doc": ("doc", "Write documentation of a model."),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from karush.cli.options import Setting, Verb, not_available
+from karush.cli.options import Verb, not_available
 
 
 def refuse(**_: Any) -> None:
@@ -22,12 +22,4 @@ def verb(name: str, *params: click.Parameter) -> click.Command:
 FILES = click.Argument(["files"], nargs=-1)
 COMMANDS = {
     "bench": verb("bench", FILES, click.Option(["-d", "--data"], multiple=True)),
-    "cost": verb(
-        "cost",
-        click.Argument(["file"]),
-        click.Option(["-d", "--data"], multiple=True),
-        click.Option(["-p", "--param"], multiple=True, type=Setting()),
-        click.Option(["--sizes"]),
-        click.Option(["--measure"], is_flag=True),
-    ),
 }

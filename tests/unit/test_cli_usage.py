@@ -72,7 +72,6 @@ LATER = [
     ("compile", "--batch", "8"),
     ("show", "--optimality", "kkt"),
     ("explain", "-d", "d.json"),
-    ("cost", "--measure"),
 ]
 
 
