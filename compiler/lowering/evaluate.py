@@ -100,11 +100,13 @@ class UnsupportedExpressionError(Exception):
 class Evaluator:
     """Values of expressions: ``value(expr, scope)``.
 
-    ``watched`` numbers the operations whose ties are counted where the inputs have a probe.
+    ``watched`` numbers the operations whose ties are counted where the inputs have a probe. Clauses are evaluated in
+    blocks where they are ``checkpointed`` (blocks.py).
     """
 
     atoms: Atoms
     watched: Mapping[Expr, int] = field(default_factory=dict)
+    checkpointed: bool = False
 
     def top(self, inputs: Inputs, dependence: Dependence | None = None) -> Scope:
         """The outermost scope for these inputs."""
@@ -113,7 +115,7 @@ class Evaluator:
     @property
     def clauses(self) -> Clauses:
         """How clauses are evaluated, by this evaluator."""
-        return Clauses(self.value, self._extreme)
+        return Clauses(self.value, self._extreme, self.checkpointed)
 
     def sparse(self, expr: Expr, scope: Scope) -> BCOO | None:
         """The value as a sparse matrix, where it is one; ``value`` makes it dense."""

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.compiler.dependence import children, walk
+from karush.compiler.lowering import blocks
+from karush.compiler.lowering.array_reductions import IDENTITY, JOINED, combine, kept_where, segment_reduce
 from karush.compiler.lowering.evaluate_operators import is_number
 from karush.compiler.lowering.indexing import run_along, slice_along
 from karush.compiler.lowering.scope import Scope, View
@@ -40,16 +42,29 @@ SIGNS = {"max": 1.0, "min": -1.0}
 Run = Callable[[Scope], Any]
 Extreme = Callable[[Reduce, Rule, Array, Scope], Array]
 
+CARRIED = ("sum", "mean", "prod", "logsumexp")
+"""Reductions that are carried from block to block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """The lanes of a clause over its first binder: ``lane(*entries of inputs)``, ``length`` of them."""
+
+    lane: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    length: Any
+
 
 @dataclass(frozen=True, eq=False)
 class Clauses:
-    """Evaluates clauses by means of ``value(expr, scope)``.
+    """Evaluates clauses by means of ``value(expr, scope)``, the outermost in blocks where they are ``checkpointed``.
 
     ``extreme(node, rule, array, scope)`` is the value of a rule of greatest or least entries, with its ties.
     """
 
     value: Callable[[Expr, Scope], Any]
     extreme: Extreme
+    checkpointed: bool = False
 
     # ------------------------------------------------------------ mapping
 
@@ -60,14 +75,37 @@ class Clauses:
         """
         if not binders:
             return run(scope)
-        order = sorted(binders, key=lambda b: bool(find_segments(b, bodies, scope)))
+        order = self.order(scope, binders, bodies)
         mapped = self._map(scope, order, bodies, run)
         if order == list(binders):
             return mapped
         axes = [order.index(b) for b in binders]
         return jax.tree.map(lambda a: jnp.transpose(a, (*axes, *range(len(axes), jnp.ndim(a)))), mapped)
 
+    @staticmethod
+    def order(scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr]) -> list[Binder]:
+        """The binders in the order in which they are mapped over."""
+        return sorted(binders, key=lambda b: bool(find_segments(b, bodies, scope)))
+
     def _map(self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Run) -> Any:
+        outermost = self._in_blocks(scope, binders)
+        lanes = self._lanes(scope, binders, bodies, run)
+        if outermost:
+            return blocks.mapped(lanes.lane, lanes.inputs, lanes.length)
+        return jax.vmap(lanes.lane)(*lanes.inputs)
+
+    def _in_blocks(self, scope: Scope, binders: Sequence[Binder]) -> bool:
+        """Whether a clause is evaluated in blocks: one that stands in no other, and has several."""
+        if not self.checkpointed or not binders or not blocks.is_divided(scope.inputs.size(binders[0].length)):
+            return False
+        if scope.inputs.probe is not None:  # the copies in the last block would be counted
+            return False
+        outer: Scope | None = scope
+        while outer is not None and not outer.binders:
+            outer = outer.parent
+        return outer is None
+
+    def _lanes(self, scope: Scope, binders: Sequence[Binder], bodies: Sequence[Expr], run: Run) -> Lanes:
         binder, rest = binders[0], binders[1:]
         inputs = scope.inputs
         self.hoist(bodies, scope)
@@ -83,7 +121,7 @@ class Clauses:
             return self._map(inner, rest, bodies, run) if rest else run(inner)
 
         arrays = [view.array for view in slices.values()]
-        return jax.vmap(lane)(positions, arrays, list(segments.values()))
+        return Lanes(lane, (positions, arrays, list(segments.values())), length)
 
     def hoist(self, bodies: Sequence[Expr], scope: Scope) -> None:
         """Evaluate here the greatest expressions that need no binder of the clause."""
@@ -161,12 +199,33 @@ class Clauses:
             holds = True if expr.condition is None else self.value(expr.condition, inner)
             value = self.filtered(expr.body, holds, inner)
             value = jnp.broadcast_to(jnp.asarray(value, dtype), shape)
-            return value if holds is True else _keep(holds, value, expr.operator), jnp.asarray(holds)
+            return value if holds is True else kept_where(holds, value, expr.operator), jnp.asarray(holds)
 
+        order = self.order(scope, expr.binders, bodies)
+        if expr.kind is Kind.REAL and expr.operator in CARRIED and self._in_blocks(scope, order):
+            return self._folded(expr, self._lanes(scope, order, bodies, run), shape, scope.inputs.dtype)
         values, holds = self.lanes(scope, expr.binders, bodies, run)
         if expr.operator in SIGNS and expr.kind is Kind.REAL:
             return self.extreme(expr, over_first_axis(SIGNS[expr.operator]), values.reshape(-1, *shape), scope)
         return combine(expr.operator, values, holds, len(expr.binders))
+
+    @staticmethod
+    def _folded(expr: Reduce, lanes: Lanes, shape: tuple[Any, ...], dtype: Any) -> Array:
+        """A reduction in blocks; what counts for nothing has the identity, as where a filter does not hold."""
+        axes = len(expr.binders)
+        total = "sum" if expr.operator == "mean" else expr.operator
+
+        def fold(carry: tuple[Array, Array], found: tuple[Array, Array], counts: Array) -> tuple[Array, Array]:
+            values, holds = found
+            counts = counts.reshape((-1, *(1 for _ in range(axes - 1))))
+            number = jnp.sum(holds & counts, axis=tuple(range(axes)))
+            used = kept_where(counts.reshape(counts.shape + (1,) * len(shape)), values, total)
+            part = combine(total, used, holds, axes).astype(dtype)
+            return JOINED[total](carry[0], part), carry[1] + number.astype(dtype)
+
+        start = (jnp.full(shape, IDENTITY[total], dtype), jnp.zeros((), dtype))
+        result, number = blocks.folded(lanes.lane, lanes.inputs, lanes.length, start, fold)
+        return result / number if expr.operator == "mean" else result
 
     def filtered(self, body: Expr, holds: Any, scope: Scope) -> Any:
         """The body where a filter holds, something harmless elsewhere."""
@@ -203,54 +262,8 @@ class Clauses:
         if expr.operator in SIGNS and expr.kind is Kind.REAL:
             rule = over_segments(SIGNS[expr.operator], places.reshape(-1), number)
             return self.extreme(expr, rule, values, scope)
-        return _segment_reduce(expr.operator, values, places.reshape(-1), number)
+        return segment_reduce(expr.operator, values, places.reshape(-1), number)
 
 
 def _is_filtered(node: Expr) -> bool:
     return isinstance(node, Reduce) and node.condition is not None
-
-
-# ---------------------------------------------------------------- reductions of arrays
-
-_IDENTITY = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -jnp.inf, "min": jnp.inf, "logsumexp": -jnp.inf}
-
-
-def _keep(holds: Any, value: Array, operator: str) -> Array:
-    identity = _IDENTITY[operator]
-    if not jnp.issubdtype(value.dtype, jnp.floating) and abs(identity) == jnp.inf:
-        limits = jnp.iinfo(value.dtype)
-        identity = limits.max if identity > 0 else limits.min
-    return jnp.where(holds, value, jnp.asarray(identity, value.dtype))
-
-
-def combine(operator: str, values: Array, holds: Array, axes: int) -> Array:
-    """Reduce the first ``axes`` axes; entries that do not hold carry the identity already."""
-    over = tuple(range(axes))
-    match operator:
-        case "sum":
-            return jnp.sum(values, axis=over)
-        case "prod":
-            return jnp.prod(values, axis=over)
-        case "max":
-            return jnp.max(values, axis=over)
-        case "min":
-            return jnp.min(values, axis=over)
-        case "logsumexp":
-            return jax.scipy.special.logsumexp(values, axis=over)
-        case "mean":
-            return jnp.sum(values, axis=over) / jnp.sum(holds, axis=over).astype(values.dtype)
-    raise ValueError(f"unknown reduction {operator}")
-
-
-def _segment_reduce(operator: str, values: Array, places: Array, number: Any) -> Array:
-    reducers = {
-        "sum": jax.ops.segment_sum,
-        "mean": jax.ops.segment_sum,
-        "max": jax.ops.segment_max,
-        "min": jax.ops.segment_min,
-    }
-    total = reducers[operator](values, places, num_segments=number)
-    if operator != "mean":
-        return total
-    counts = jax.ops.segment_sum(jnp.ones(places.shape, values.dtype), places, num_segments=number)
-    return total / counts.reshape(counts.shape + (1,) * (total.ndim - 1))

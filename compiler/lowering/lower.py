@@ -56,7 +56,7 @@ def lower(
     extraction = extract_calls(part.model)
     if extraction.solves:
         part = _known_again(extraction, part.library)
-    evaluator = Evaluator(atoms_of(part.library, ties.over(part.model.rules)))
+    evaluator = Evaluator(atoms_of(part.library, ties.over(part.model.rules)), checkpointed=_is_checkpointed(part))
     dependence = Dependence()
     written = reduce_sets(extraction.model)
     bounding = bounding_params(extraction.model)
@@ -80,6 +80,13 @@ def lower(
     if part.logarithms is not None:
         return GeometricCompiled(*common, logarithms=reduce_sets(part.logarithms.model).model)
     return Compiled(*common) if part.levels is None else QuasiconvexCompiled(*common, levels=part.levels)
+
+
+def _is_checkpointed(part: Part) -> bool:
+    """Whether a function file asks for its clauses in blocks: ``derivative unroll(checkpoint = sqrt)``."""
+    method = part.model.derivative
+    is_function = part.classification.problem_class == "FUNCTION"
+    return is_function and method is not None and method.options.get("checkpoint") == "sqrt"
 
 
 def _known_again(extraction: Extraction, library: Library) -> Part:

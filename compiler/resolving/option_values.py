@@ -42,6 +42,7 @@ OPTION_VALUES: Mapping[str, Wanted] = {
     "memory": _count(10),
     "steps": _count(100),
     "curvature": Wanted("`loglog`, for a geometric program", "loglog", lambda value: value == "loglog"),
+    "checkpoint": Wanted("`sqrt`: memory as the root of the length", "sqrt", lambda value: value == "sqrt"),
     "linear": Wanted("the name of a linear solver", "gmres", _is_word),
 }
 """Options by name; one that does not stand here takes any plain value."""
