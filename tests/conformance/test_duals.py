@@ -10,10 +10,10 @@ import pytest
 from karush.compiler.library import load_library
 from karush.stdlib.duals.lift import LIFTED, lift
 from karush.stdlib.duals.number import Dual, derivative, dual
-from karush.stdlib.enclosure import smoothness
 from karush.stdlib.lattice import Smoothness
 from karush.stdlib.primitive_names import ELEMENTWISE
 from karush.stdlib.primitives.table import PRIMITIVES
+from karush.stdlib.smoothness import smoothness
 
 LIBRARY = load_library()
 ATOMS = {a.primitive: a for n in sorted(LIBRARY.atom_names()) if (a := LIBRARY.atom(n)) is not None and a.primitive}
