@@ -139,6 +139,26 @@ def elu(x: Interval, alpha: Interval) -> Interval:
     return Interval(-alpha.upper, max(x.upper, 0.0)) if alpha.is_nonnegative else FREE
 
 
+def between(lower: float, upper: float) -> Enclosure:
+    """Enclosure of x moved into [lower, upper]."""
+    return lambda x: clip(x, Interval.point(lower), Interval.point(upper))
+
+
+_SELU = 1.0507009873554806
+
+
+def selu(x: Interval) -> Interval:
+    """The self-normalising unit, which is above -1.7581 and at most 1.0507… x for x >= 0."""
+    high = Interval(0.0, max(x.upper, 0.0)) * Interval.point(_SELU)
+    return Interval(0.0 if x.is_nonnegative else -1.75810, _outward(high.upper, inf))
+
+
+def hypot(x: Interval, y: Interval) -> Interval:
+    """√(x² + y²), at least the greater magnitude and at most their sum."""
+    a, b = magnitude(x), magnitude(y)
+    return Interval(max(a.lower, b.lower), _outward(a.upper + b.upper, inf))
+
+
 def total(x: Interval, count: int | None) -> Interval:
     """The sum of ``count`` numbers of an interval; of any number of them, also none, where the count is not known."""
     if count is not None:
@@ -204,6 +224,14 @@ ENCLOSURES: Mapping[str, Enclosure] = {
     "relu": positive_part,
     "neg_part": lambda x: positive_part(-x),
     "leaky_relu": leaky_relu,
+    "relu6": between(0.0, 6.0),
+    "hard_tanh": between(-1.0, 1.0),
+    "hard_sigmoid": lambda x: Interval(0.0, 1.0),
+    "hard_swish": rectified(0.376),
+    "selu": selu,
+    "hypot": hypot,
+    "cummax": lambda x: x,
+    "cummin": lambda x: x,
     "maximum": maximum,
     "minimum": minimum,
     "clip": clip,

@@ -260,6 +260,7 @@ SHAPE_RULES: Mapping[str, ShapeRule] = {
     "sum_largest": to_scalar, "sum_smallest": to_scalar, "median": to_scalar, "quantile": to_scalar,
     "tv": to_scalar, "cross_entropy": to_scalar,
     "softmax": vector_to_vector, "sort": vector_to_vector, "cumsum": vector_to_vector, "diff": diff,
+    "cummax": vector_to_vector, "cummin": vector_to_vector,
     "trace": square_to_scalar, "det": square_to_scalar, "logdet": square_to_scalar,
     "lambda_max": square_to_scalar, "lambda_min": square_to_scalar,
     "sigma_max": to_scalar, "norm_nuc": to_scalar,

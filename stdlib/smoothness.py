@@ -65,6 +65,15 @@ def _between_halves(x: Interval) -> bool:
     return _between_whole_numbers(x + Interval.point(0.5))
 
 
+def _never(*points: float) -> Away:
+    """Are none of these points in the interval?"""
+    return lambda interval: all(point not in interval for point in points)
+
+
+def _off_origin(x: Interval, y: Interval) -> bool:
+    return never_zero(x) or never_zero(y)
+
+
 SQUARED_LENGTH = "`sqrt(sumsq(x) + eps)`"
 SMOOTH_MAX = "`logsumexp(t * x) / t`"
 
@@ -91,6 +100,11 @@ ROUGHNESS: Mapping[str, Roughness] = {
     "neg_part": _kink("0", "0 (least norm)", "`softplus(-t * x) / t`", never_zero),
     "leaky_relu": _kink("0", "its slope (least norm)", "`softplus`, `elu`", never_zero),
     "elu": _kink("0", "`alpha` (least norm)", "`alpha = 1`", lambda x, alpha: alpha.value == 1 or never_zero(x)),
+    "relu6": _kink("0 and 6", "0 (least norm)", "`6 * sigmoid(x - 3)`", _never(0.0, 6.0)),
+    "hard_tanh": _kink("-1 and 1", "0 (least norm)", "`tanh`", _never(-1.0, 1.0)),
+    "hard_sigmoid": _kink("-3 and 3", "0 (least norm)", "`sigmoid`", _never(-3.0, 3.0)),
+    "hard_swish": _kink("-3 and 3", "0 at -3, 1 at 3 (least norm)", "`silu`", _never(-3.0, 3.0)),
+    "selu": _kink("0", "1.0507 (least norm)", "`elu`", never_zero),
     "maximum": _kink("equal arguments", "equal shares (least norm)", SMOOTH_MAX, apart),
     "minimum": _kink("equal arguments", "equal shares (least norm)", f"-{SMOOTH_MAX} of -x", apart),
     "clip": _kink("a bound", "weights of x and bound that sum to 1", "`sigmoid`, `tanh`", _not_at_a_bound),
@@ -98,6 +112,7 @@ ROUGHNESS: Mapping[str, Roughness] = {
     "min": _kink("equal entries", "equal shares (least norm)", f"-{SMOOTH_MAX} of -x"),
     "norm1": _kink("an entry 0", "0 (least norm)", "`sum(huber(x, eps))`", never_zero),
     "norm2": _kink("the origin", "0 (least norm)", SQUARED_LENGTH, never_zero),
+    "hypot": _kink("the origin", "0 (least norm)", "`sqrt(x^2 + y^2 + eps)`", _off_origin),
     "norminf": _kink("equal magnitudes", "equal shares (least norm)", SMOOTH_MAX),
     "norm": _kink("the origin", "0 (least norm)", SQUARED_LENGTH, never_zero),
     "sum_largest": _kink("equal entries", _ORDERED, SMOOTH_MAX),
@@ -105,6 +120,8 @@ ROUGHNESS: Mapping[str, Roughness] = {
     "median": _kink("equal entries", _ORDERED, "`mean`, or the least of a sum of `huber`"),
     "quantile": _kink("equal entries", _ORDERED, "`mean`, or the least of a sum of `huber`"),
     "sort": _kink("equal entries", _ORDERED, "a smooth function of the entries"),
+    "cummax": _kink("equal entries", _ORDERED, SMOOTH_MAX),
+    "cummin": _kink("equal entries", _ORDERED, f"-{SMOOTH_MAX} of -x"),
     "tv": _kink("equal neighbours", "0 (least norm)", "`sum(huber(diff(x), eps))`"),
     "lambda_max": _kink("a repeated eigenvalue", "V Vᵀ/k (least norm)", "`log(trace(exp))` of a matrix, or its mean"),
     "lambda_min": _kink("a repeated eigenvalue", "V Vᵀ/k (least norm)", "`logdet`"),

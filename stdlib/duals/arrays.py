@@ -118,7 +118,17 @@ def _median(primals: Arrays, tangents: Arrays) -> Array:
 
 
 def _sort(primals: Arrays, tangents: Arrays) -> Array:
-    return tangents[0][jnp.argsort(primals[0], stable=True)]
+    """Each sorted entry moves with the mean of the entries that are equal to it."""
+    (x,), (t,) = primals, tangents
+    equal = jnp.asarray(jnp.sort(x)[:, None] == x[None, :], x.dtype)
+    return (equal / jnp.sum(equal, axis=1, keepdims=True)) @ t
+
+
+def _cummax(x: Array, t: Array) -> Array:
+    """Each running maximum moves with the mean of the entries before it that attain it."""
+    top = jnp.max(jnp.where(jnp.tri(x.size, dtype=bool), x[None, :], -jnp.inf), axis=1)
+    attained = jnp.tri(x.size, dtype=x.dtype) * (x[None, :] == top[:, None])
+    return (attained / jnp.sum(attained, axis=1, keepdims=True)) @ t
 
 
 def _tv(x: Array) -> Array:
@@ -209,6 +219,8 @@ TANGENTS: Mapping[str, Tangent] = {
     "median": _median,
     "quantile": _quantile,
     "sort": _sort,
+    "cummax": lambda primals, tangents: _cummax(primals[0], tangents[0]),
+    "cummin": lambda primals, tangents: -_cummax(-primals[0], -tangents[0]),
     "tv": _gradient(_tv),
     "det": _det,
     "logdet": _gradient(lambda A: jnp.linalg.inv(A).T),

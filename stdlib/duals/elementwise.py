@@ -42,6 +42,12 @@ def _leaky_relu(x: Array, slope: Array) -> tuple[Array, ...]:
     return jnp.where(x > 0, 1, slope), jnp.where(x > 0, 0, x)
 
 
+def _hypot(x: Array, y: Array) -> tuple[Array, ...]:
+    length = jnp.sqrt(x**2 + y**2)
+    safe = jnp.where(length == 0, 1, length)
+    return x / safe, y / safe
+
+
 def _greatest(*x: Array) -> tuple[Array, ...]:
     """Equal shares of all arguments that are the greatest."""
     parts = jnp.stack(x)
@@ -112,6 +118,12 @@ SLOPES: Mapping[str, Slopes] = {
     "relu": _of_one(lambda x: _is(x > 0, x)),
     "neg_part": _of_one(lambda x: -_is(x < 0, x)),
     "leaky_relu": _leaky_relu,
+    "relu6": _of_one(lambda x: _is((x > 0) & (x < 6), x)),
+    "hard_tanh": _of_one(lambda x: _is(jnp.abs(x) < 1, x)),
+    "hard_sigmoid": _of_one(lambda x: _is(jnp.abs(x) < 3, x) / 6),
+    "hard_swish": _of_one(lambda x: jnp.where(x >= 3, 1, jnp.where(x <= -3, 0, x / 3 + 0.5))),
+    "selu": _of_one(lambda x: 1.0507009873554805 * jnp.where(x >= 0, 1, 1.6732632423543773 * jnp.exp(x))),
+    "hypot": _hypot,
     "maximum": _greatest,
     "minimum": _least,
     "clip": _clip,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ LIFTED = frozenset(SLOPES) | frozenset(TANGENTS)
 
 
 def lift(name: str) -> Callable[..., Dual]:
-    """The primitive of this name, from and to dual numbers; plain arguments are constants."""
+    """The primitive of this name, from and to dual numbers, of all its arguments; plain ones are constants."""
     if name not in LIFTED:
         raise KeyError(
             f"`{name}` has no formula for its derivative on dual numbers: add its partial derivatives to SLOPES in "
@@ -28,7 +27,7 @@ def lift(name: str) -> Callable[..., Dual]:
     value = PRIMITIVES[name]
 
     def lifted(*arguments: Number) -> Dual:
-        given = [dual(a) for a in (*arguments, *_defaults(value, len(arguments)))]
+        given = [dual(a) for a in arguments]
         primals = tuple(a.primal for a in given)
         found = value(*primals)
         tangent = _moved(name, found.shape, primals, tuple(a.tangent for a in given))
@@ -44,9 +43,3 @@ def _moved(name: str, shape: tuple[int, ...], primals: tuple[Array, ...], tangen
     spread = tuple(jnp.broadcast_to(p, shape) for p in primals)
     parts = (times(s, jnp.broadcast_to(t, shape)) for s, t in zip(SLOPES[name](*spread), tangents, strict=True))
     return sum(parts, jnp.zeros(shape))
-
-
-def _defaults(function: Callable, given: int) -> list[float]:
-    """The values of the arguments that were left out."""
-    params = list(inspect.signature(function).parameters.values())
-    return [p.default for p in params[given:] if p.default is not inspect.Parameter.empty]

@@ -88,12 +88,6 @@ softplus = with_tangent(
 """log(1 + eˣ)."""
 
 
-def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
-    """x for x > 0, alpha (eˣ - 1) otherwise; at 0 the slope is alpha."""
-    x, alpha = reals(x, alpha)
-    return jnp.where(x > 0, x, alpha * jnp.expm1(jnp.where(x > 0, 0, x)))
-
-
 def gelu(x: ArrayLike) -> Array:
     """x Φ(x), exactly."""
     return jax.nn.gelu(real(x), approximate=False)

@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 import jax.numpy as jnp
 from jax import Array
 
-from karush.stdlib.primitives import extremes, matrices, piecewise, reductions, scalar
+from karush.stdlib.primitives import (
+    activations,
+    cumulative,
+    eigenvalues,
+    extremes,
+    matrices,
+    norms,
+    order,
+    piecewise,
+    reductions,
+    scalar,
+)
 from karush.stdlib.primitives.rule import Rule
 from karush.stdlib.primitives.tangents import real
 from karush.stdlib.primitives.ties import MIN_NORM, Tie
@@ -20,7 +31,15 @@ def _of_reals(function: Callable[[Array], Array]) -> Primitive:
     return lambda x: function(real(x))
 
 
-RULES: Mapping[str, Rule] = {**piecewise.RULES, **extremes.RULES}
+RULES: Mapping[str, Rule] = {
+    **piecewise.RULES,
+    **activations.RULES,
+    **extremes.RULES,
+    **norms.RULES,
+    **order.RULES,
+    **cumulative.RULES,
+    **eigenvalues.RULES,
+}
 """Name of a primitive with kinks -> its rule."""
 
 
@@ -47,7 +66,6 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "inv_pos": scalar.inv_pos,
     "sigmoid": scalar.sigmoid,
     "softplus": scalar.softplus,
-    "elu": scalar.elu,
     "gelu": scalar.gelu,
     "silu": scalar.silu,
     "poisson_nll": scalar.poisson_nll,
@@ -58,30 +76,16 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "round": piecewise.round_half_even,
     "prod": reductions.prod,
     "sumsq": reductions.sumsq,
-    "norm1": reductions.norm1,
-    "norm2": reductions.norm2,
-    "norminf": reductions.norminf,
-    "norm": reductions.norm,
     "logsumexp": reductions.logsumexp,
     "softmax": reductions.softmax,
     "cross_entropy": reductions.cross_entropy,
     "geo_mean": reductions.geo_mean,
-    "sum_largest": reductions.sum_largest,
-    "sum_smallest": reductions.sum_smallest,
-    "median": reductions.median,
-    "quantile": reductions.quantile,
-    "sort": reductions.sort,
-    "tv": reductions.tv,
     "trace": matrices.trace,
     "diag": matrices.diag,
     "det": matrices.det,
     "logdet": matrices.logdet,
     "inv": matrices.inv,
     "solve": matrices.solve,
-    "lambda_max": matrices.lambda_max,
-    "lambda_min": matrices.lambda_min,
-    "sigma_max": matrices.sigma_max,
-    "norm_nuc": matrices.norm_nuc,
     "kron": matrices.kron,
     "vec": matrices.vec,
     "cholesky": matrices.cholesky,

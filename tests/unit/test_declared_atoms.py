@@ -147,7 +147,7 @@ def test_whole_numbers_stay_whole_beside_a_rule():
 
 @pytest.mark.parametrize(
     "name, said",
-    [("rlu", "there is no atom `rlu`"), ("huber", "`huber` has no tie whose derivative can be chosen")],
+    [("relo", "there is no atom `relo`"), ("huber", "`huber` has no tie whose derivative can be chosen")],
 )
 def test_a_rule_names_an_atom_with_a_tie(name, said):
     """Anything else is refused, with a proposal."""
