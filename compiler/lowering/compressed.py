@@ -55,9 +55,9 @@ def coloured_jacobian(function: Function, point: Array, colouring: Colouring) ->
     compressed = jax.vmap(products)(jnp.concatenate([seeds, direction[None, :]]))
     entries = compressed[colours[ours], others]
     lacking = _differs(entries * direction[ours], others, compressed[-1])
-    entries = jnp.where(lacking, jnp.nan, entries)
-    found = jnp.zeros(colouring.shape, entries.dtype).at[rows, columns].set(entries, unique_indices=True)
-    return value, jnp.where(lacking, jnp.nan, found)
+    zero, entries = (jnp.where(lacking, jnp.nan, array) for array in (jnp.zeros((), entries.dtype), entries))
+    blank = jnp.broadcast_to(zero, colouring.shape)
+    return value, blank.at[rows, columns].set(entries, unique_indices=True)
 
 
 def _linear(function: Function, point: Array, mode: Mode) -> tuple[Array, Function]:
