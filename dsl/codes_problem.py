@@ -282,4 +282,11 @@ RUN_TIME = (
         "the value is large.",
         "Scale the problem, or add a small strongly convex term.",
     ),
+    Code(
+        "R0804",
+        "a choice jumps near the data",
+        "`karush grad --check` moved the params along fixed directions until the condition of this choice changed, and "
+        "found branches that differ there. The derivative is that of the branch that was taken.",
+        "Branches that agree where the choice switches, or a continuous form (`clip`, `max`, `min`, `sigmoid`).",
+    ),
 )

@@ -13,6 +13,7 @@ from jax import Array
 
 from karush.compiler.dependence import walk
 from karush.compiler.facts.differentiability import differentiated as roots_of
+from karush.compiler.facts.differentiability import refused_derivatives
 from karush.compiler.lowering.compiled import Compiled, Start
 from karush.compiler.lowering.one_sided import one_sided
 from karush.compiler.model import DerivativeOf
@@ -162,8 +163,11 @@ class Differentiated:
 
 
 def differentiated(problem: Problem, compiled: Compiled, of: str, wrt: Sequence[str] | None) -> Differentiated:
-    """The output as a function, kept with the problem."""
+    """The output as a function, kept with the problem; DerivativeError (E0706) where it has a jump."""
     request = resolve(problem.model, of, wrt)
+    for refused in refused_derivatives(problem.model, problem.analysis.whole.facts, request.of, request.wrt):
+        place = refused.labels[0]
+        raise DerivativeError(refused.code, f"{refused.message} (line {place.span.line}): {place.message}")
     key = (compiled, request)
     if key not in problem.derivatives:
         problem.derivatives[key] = Differentiated(compiled, request, problem)

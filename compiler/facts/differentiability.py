@@ -67,7 +67,7 @@ def _asked(model: Model, facts: Facts) -> Iterator[tuple[Place, str]]:
         if isinstance(node, DerivativeOf):
             names = facts[node.wrt].dependence
             for place in jumps(facts, (node.value,)):
-                if place.rough.is_certain and _meets(facts[place.expr].dependence, names):
+                if place.rough.is_certain and _meets(facts[place.decides].dependence, names):
                     yield place, f"`{text_of(node)}`"
     if model.derivative is not None:
         for place in jumps(facts, tuple(problem_roots(model))):
@@ -79,18 +79,22 @@ def _meets(own: Dependence, names: Dependence) -> bool:
     return bool(own.vars & names.vars or own.params & names.params or own.binders & names.binders)
 
 
+def behind(model: Model, facts: Facts, of: str) -> tuple[Expr, ...]:
+    """The expressions that an output is computed from: its own, and the problem where it depends on the solution."""
+    own = (model.lets[of],) if of in model.lets else ()
+    solves = not own or any(facts[root].dependence.vars for root in own)
+    return own + (problem_roots(model) if solves else ())
+
+
 def refused_derivatives(model: Model, facts: Facts, of: str, wrt: Sequence[str]) -> list[Diagnostic]:
     """E0706 for every jump that a derivative of an output in some params flows through.
 
-    A solution depends on all params of its problem, and on those that a jump of an unknown is met with.
+    Where what jumps depends on an unknown, it moves with all params.
     """
-    roots = [model.lets[of]] if of in model.lets else []
     params = frozenset(wrt)
-    through = not roots or any(facts[root].dependence.vars for root in roots)
-    roots += problem_roots(model) if through else []
     found = []
-    for place in jumps(facts, roots):
-        names = facts[place.expr].dependence
+    for place in jumps(facts, behind(model, facts, of)):
+        names = facts[place.decides].dependence
         hit = sorted(names.params & params)
         if place.rough.is_certain and (hit or names.vars):
             found.append(_refused(place, f"the derivative of `{of}`" + (f" in `{hit[0]}`" if hit else "")))
@@ -131,6 +135,10 @@ def _refused(place: Place, why: str) -> Diagnostic:
     return error(
         "E0706",
         f"`{place.rough.what}` jumps: no derivative flows through it",
-        (Label(place.span, f"{why} would; at {place.rough.where} it has none, elsewhere it tells nothing"),),
+        (
+            Label(
+                place.span, f"{why} would; at {place.rough.where} there is none, and elsewhere it does not see the jump"
+            ),
+        ),
         place.rough.surrogate,
     )

@@ -147,7 +147,7 @@ def _zeros(reader: Reader, node: Apply) -> list[Polynomial]:
     """Polynomials one of which is 0 wherever the rough place of a node is met; none where it is not known."""
     name = primitive_of(reader.scene, node) or node.atom
     if name == "if":
-        switches = [switch.comparison for switch in switches_of(reader.scene, node.arguments[0])]
+        switches = [switch.comparison for switch in switches_of(reader.scene.facts, node.arguments[0])]
         return [_difference(reader, *switch.arguments) for switch in switches if len(switch.arguments) == 2]
     given = node.arguments
     if name == "norm2":

@@ -13,7 +13,7 @@ from karush.compiler.facts.atoms import count_entries
 from karush.compiler.facts.fact import Meeting, Rough, Seam, text_of
 from karush.compiler.facts.pieces import Scene
 from karush.compiler.facts.reach import places, unreached, worst
-from karush.compiler.facts.seams import SMOOTHNESS, moves, seam_of
+from karush.compiler.facts.seams import SMOOTHNESS, seam_of
 from karush.compiler.model import Apply, DerivativeOf, DualValue, Expr, InlineProblem, ModelField, Reduce
 from karush.compiler.nodes import number
 from karush.stdlib.atom import Atom
@@ -71,7 +71,7 @@ class Roughnesses:
         return max(worst(self.facts, branch, skip) for branch, skip in zip((then, orelse), skipped, strict=True))
 
     def _moves(self, node: Expr) -> bool:
-        return moves(self.scene, node)
+        return self.facts.moves(self.facts[node].dependence)
 
     # ------------------------------------------------------------ functions
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from karush.compiler.facts import rational_polynomials as exact
-from karush.compiler.facts.fact import Meeting, Seam
+from karush.compiler.facts.fact import Facts, Meeting, Seam
 from karush.compiler.facts.pieces import MIRRORED, Reader, Scene, cases
 from karush.compiler.facts.rational_polynomials import Polynomial, TooLargeError
 from karush.compiler.model import Apply, Expr, Named
@@ -47,7 +47,7 @@ UNPROVED = Seam(Meeting.UNPROVED)
 
 def seam_of(scene: Scene, test: Expr, then: Expr, orelse: Expr) -> Seam:
     """How the branches of ``if test then … else …`` meet."""
-    switches = list(switches_of(scene, test))
+    switches = list(switches_of(scene.facts, test))
     if not all(_is_continuous(scene, switch.comparison) for switch in switches):
         return UNPROVED
     try:
@@ -62,24 +62,19 @@ def seam_of(scene: Scene, test: Expr, then: Expr, orelse: Expr) -> Seam:
     return UNPROVED
 
 
-def switches_of(scene: Scene, test: Expr, beside: tuple[tuple[Expr, bool], ...] = ()) -> Iterator[Switch]:
+def switches_of(facts: Facts, test: Expr, beside: tuple[tuple[Expr, bool], ...] = ()) -> Iterator[Switch]:
     """The comparisons of a condition that move; a part of another kind that moves stands for itself."""
     match test:
         case Named(value=value):
-            yield from switches_of(scene, value, beside)
+            yield from switches_of(facts, value, beside)
         case Apply(atom="not", arguments=(inner,)):
-            yield from switches_of(scene, inner, beside)
+            yield from switches_of(facts, inner, beside)
         case Apply(atom="and" | "or", arguments=parts):
             for part in parts:
                 others = tuple((other, test.atom == "and") for other in parts if other is not part)
-                yield from switches_of(scene, part, (*beside, *others))
-        case Apply() if moves(scene, test):
+                yield from switches_of(facts, part, (*beside, *others))
+        case Apply() if facts.moves(facts[test].dependence):
             yield Switch(test, beside)
-
-
-def moves(scene: Scene, expr: Expr) -> bool:
-    """Does it depend on an unknown, or on a param that is a real number?"""
-    return scene.facts.moves(scene.facts[expr].dependence)
 
 
 def _is_continuous(scene: Scene, comparison: Apply) -> bool:

@@ -50,14 +50,19 @@ class Place:
     rough: Rough
 
     @property
-    def span(self) -> Span:
-        """Where it stands; of a choice its condition."""
+    def decides(self) -> Expr:
+        """What moves to and over the place: of a choice its condition."""
         match self.expr:
             case Apply(atom="if", arguments=(test, *_)):
-                return test.span
+                return test
             case Reduce(condition=Expr() as test):
-                return test.span
-        return self.expr.span
+                return test
+        return self.expr
+
+    @property
+    def span(self) -> Span:
+        """Where it stands; of a choice its condition."""
+        return self.decides.span
 
     @property
     def word(self) -> str:

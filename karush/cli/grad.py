@@ -25,6 +25,7 @@ from karush.cli.solving import (
     warn,
     working,
 )
+from karush.cli.switching import CHOICES, choices_on_data, refuse_jumps
 from karush.cli.way import MODES, Way, tie_entries, tie_lines
 from karush.compiler.lowering.one_sided import has_cones
 from karush.compiler.model import Model
@@ -70,6 +71,7 @@ def grad(*, of: str, wrt: str | None, check: bool, explain: bool, **given: Any) 
     problem = way.with_ties(problem)
     names = [name.strip() for name in wrt.split(",")] if wrt is not None else None
     check_request(problem.model, of, names)
+    refuse_jumps(problem, of, names)
     at_limit = Output({"v": VERSION, "of": of, "value": None, "status": Status.LIMIT.word, "gradients": {}})
     watch = Watch(options.timeout, lambda: deliver(at_limit, options))
     prepared = prepare(problem, binding)
@@ -84,6 +86,7 @@ def grad(*, of: str, wrt: str | None, check: bool, explain: bool, **given: Any) 
         record["ties"] = tie_entries(function, arrays)
     if check:
         record["check"] = way.differences(function, arrays, found)
+        record["check"] |= choices_on_data(problem, function, arrays, found)
     output = Output(record, dict(axes_of(problem.model, binding)))
     watch.stop()
     for line in explanation(function, record, why) if explain else ():
@@ -167,7 +170,7 @@ def conclude(model: Model, record: dict[str, Any], has_cones: bool) -> int:
     if trouble is not None:
         tell([trouble])
     for name, entry in record.get("check", {}).items() if trouble is None else ():
-        if not entry["difference"] <= AGREES:
+        if name != CHOICES and not entry["difference"] <= AGREES:
             warn(f"finite differences in {name} differ by {entry['difference']:.1e}, relatively")
     return UNDEFINED if record["derivative"]["status"] == "undefined" else code
 

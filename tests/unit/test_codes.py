@@ -17,6 +17,7 @@ WITHOUT_EXAMPLE = {
     "E0111",  # a file that is not text cannot be printed
     "E0190",  # what can be refused as not available changes with every version
     "R0704", "R0803",  # they depend on rounding
+    "R0804",  # a choice that is looked at on data is warned of before (W0705)
 }  # fmt: skip
 FINDING = re.compile(r"^(?:error|warning)\[([EWR]\d{4})\]", re.MULTILINE)
 
