@@ -209,7 +209,7 @@ def test_a_derivative_through_a_jump_is_refused(switches, capsys) -> None:
     assert run(["grad", switches, *DATA, "--of", "shut"]) == 0
     model = karush.load(switches)
     given_here = {"a": 0.8, "b": 1.0, "x": np.ones(3)}
-    with pytest.raises(DerivativeError, match="E0706.*line 7"):
+    with pytest.raises(DerivativeError, match=r"E0706.*line 7"):
         karush.vjp(model, of="step")(**given_here)
     value, pull = karush.vjp(model, of="step", wrt=("b",))(**given_here)
     assert float(pull(1.0).b) == 2.0 and float(value) == 3.0
