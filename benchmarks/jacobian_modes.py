@@ -136,8 +136,8 @@ cotangent carries along.
 
 {banded}
 
-The ratio is that of the better of rows and columns to colours. The set-up is the search for pattern and colours, once for
-a model and its sizes; the first one loads and compiles the package that does it. A colouring pays where a function
+The ratio is that of the better of rows and columns to colours. The set-up is the search for pattern and colours, once
+for a model and its sizes; the first one loads and compiles the package that does it. A colouring pays where a function
 is dear or its Jacobian is taken often, not for one Jacobian of a cheap function.
 
 ## Few inputs or few outputs

@@ -24,6 +24,8 @@ MEASURED = {
     "robustness.md": "Hard points",
     "problem_sets.md": "Sets of linear and quadratic programs",
     "conic_sets.md": "Sets of cone programs",
+    "jacobian_modes.md": "Jacobians by rows, columns and colours",
+    "reverse_memory.md": "Memory of reverse mode",
 }
 EDITORS = {"editors.md": "Editors"}
 BADGE = """!!! warning "Not available yet"
