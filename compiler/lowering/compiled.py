@@ -20,6 +20,7 @@ from jax import Array
 from karush.compiler.dependence import Dependence
 from karush.compiler.lowering.assembly import Assembly, assembly_of, is_small, shapes_of
 from karush.compiler.lowering.cone_families import ConeFamily, cone_families_of
+from karush.compiler.lowering.entries import entries_at_once, takes_entries
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.families import Bound, Family, bounds_of, families_of
 from karush.compiler.lowering.outcome import Inner, Outcome
@@ -215,9 +216,13 @@ class Compiled:
         """Vars and lets, and how all inner problems ended."""
         steps = (step for step in self.steps if step.solve.late)
         params, late = self._take(start.params, steps, variables, duals, differentiable=differentiable)
-        scope = self.evaluator.top(self._inputs(params, variables, duals), self.dependence)
-        lets = {name: self.evaluator.array(expr, scope) for name, expr in self.model.lets.items()}
-        return {**variables, **lets}, {**start.inner, **late}
+
+        def lets_of(params: Params, variables: Params, duals: Mapping[str, Any]) -> dict[str, Array]:
+            scope = self.evaluator.top(self._inputs(params, variables, duals), self.dependence)
+            return {name: self.evaluator.array(expr, scope) for name, expr in self.model.lets.items()}
+
+        evaluate = entries_at_once(lets_of) if takes_entries(self.model.lets.values()) else lets_of
+        return {**variables, **evaluate(params, variables, duals)}, {**start.inner, **late}
 
     # ------------------------------------------------------------ static knowledge
 
