@@ -26,6 +26,7 @@ MEASURED = {
     "conic_sets.md": "Sets of cone programs",
     "jacobian_modes.md": "Jacobians by rows, columns and colours",
     "reverse_memory.md": "Memory of reverse mode",
+    "against_jax.md": "A function beside JAX",
 }
 EDITORS = {"editors.md": "Editors"}
 BADGE = """!!! warning "Not available yet"

@@ -32,6 +32,10 @@ Function = Callable[[Tree, Tree], Tree]
 """(what is differentiated in, the rest) ↦ outputs."""
 
 
+class NothingToCountError(Exception):
+    """A model or a request whose operations cannot be counted."""
+
+
 # ---------------------------------------------------------------- programs
 
 
@@ -176,7 +180,7 @@ def price(
     """The price of an output (default: the objective; of a plain function all lets together) for these sizes.
 
     ``compiled`` is the model as it was compiled for some data, where there are any. ModelError (E0401) where a size has
-    no value, DerivativeError for an unknown output or param, ValueError where nothing can be counted.
+    no value, DerivativeError for an unknown output or param, NothingToCountError where nothing can be counted.
     """
     compiled = compiled_for(problem, sizes or {}) if compiled is None else compiled
     refuse_host(compiled)
@@ -195,7 +199,7 @@ def default_outputs(compiled: Compiled) -> tuple[str, ...]:
     if compiled.model.objective is not None:
         return ("objective",)
     if not compiled.model.lets:
-        raise ValueError("the model has no output to count")
+        raise NothingToCountError("the model has no output to count")
     return tuple(compiled.model.lets)
 
 
@@ -204,7 +208,7 @@ def compiled_for(problem: Problem, sizes: Mapping[str, int]) -> Compiled:
     for name in sizes:
         if name not in problem.model.dims:
             known = ", ".join(problem.model.dims) or "none"
-            raise ValueError(f"`{name}` is not a size of this model; there are {known}")
+            raise NothingToCountError(f"`{name}` is not a size of this model; there are {known}")
     found = infer_sizes(problem.model, [], {name: (size, "--sizes") for name, size in sizes.items()})
     if found.findings:
         raise ModelError(found.findings)
@@ -212,13 +216,13 @@ def compiled_for(problem: Problem, sizes: Mapping[str, int]) -> Compiled:
 
 
 def refuse_host(compiled: Compiled) -> None:
-    """ValueError where a solver runs outside XLA: what it does is in no program."""
+    """NothingToCountError where a solver runs outside XLA: what it does is in no program."""
     for step in compiled.steps:
         if isinstance(step.inner, Compiled):
             refuse_host(step.inner)
     choice = compiled.choice
     if choice is not None and choice.solver.on_host:
-        raise ValueError(
+        raise NothingToCountError(
             f"{choice.name} runs outside XLA, so its operations cannot be counted ({choice.reason}); "
             "write `using ipm` in the file"
         )

@@ -19,7 +19,7 @@ from karush.compiler.analyse import Analysis
 from karush.compiler.cost.table import UnknownCostError
 from karush.compiler.lowering.compiled import Compiled
 from karush.compiler.lowering.settings import settings_of
-from karush.cost import Cost, compiled_for, price
+from karush.cost import Cost, NothingToCountError, compiled_for, price
 from karush.cost_text import cost_record, cost_text
 from karush.errors import ModelError
 from karush.measured import Measured, measure
@@ -97,7 +97,7 @@ def counted(
         raise Stop(WRONG) from None
     except DerivativeError as error:
         raise usage(error.message) from None
-    except (ValueError, UnknownCostError) as error:
+    except (NothingToCountError, UnknownCostError) as error:
         raise usage(str(error)) from None
 
 
