@@ -27,12 +27,18 @@ from dataclasses import dataclass, field, replace
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.experimental.sparse import BCOO
 
+from karush.solvers.cone_bases import change, turned
 from karush.solvers.cone_boundary import Boundary, three_rows
 from karush.solvers.forms.cones import ConeRows, Cones
+from karush.solvers.framed_matrix import FramedMatrix
 from karush.solvers.matrices import Matrix, mixed, scaled, unsparse
 from karush.solvers.projections.balls import safe_norm
 from karush.solvers.projections.cones import symmetric_matrix, symmetric_vector
+
+LARGEST_ORDER = 60
+"""Semidefinite cones of a larger order are not factorised: their block is dense, of order k(k + 1)/2."""
 
 
 @jax.tree_util.register_dataclass
@@ -64,68 +70,14 @@ class Scales:
     pull: Array
 
 
-def _reflect(unit: Array, x: Array) -> Array:
-    """The reflection that takes the first axis to ∓``unit`` (count, k), applied to x (count, k, c)."""
-    first = unit[:, :1]
-    h = unit.at[:, :1].set(first + jnp.where(first < 0, -1, 1))
-    length = jnp.sum(h * h, axis=1)[:, None, None]
-    return x - h[:, :, None] * (2 * jnp.einsum("ik,ikc->ic", h, x)[:, None, :] / length)
-
-
-def _turned(a: Array, b: Array) -> tuple[Array, Array]:
-    half = jnp.sqrt(jnp.asarray(0.5, a.dtype))
-    return half * (a + b), half * (a - b)
-
-
-def _second_order(unit: Array, rows: Array, forth: bool) -> Array:
-    """QᵀS for S (count, d, c), or Q S: rotate (t, unit part) by 45°, reflect the rest onto the axes."""
-    if unit.shape[1] == 0:
-        return rows
-    sign = -jnp.where(unit[:, :1] < 0, -1, 1).astype(rows.dtype)
-    if forth:
-        inner = _reflect(unit, rows[:, 1:])
-        up, down = _turned(rows[:, 0], sign * inner[:, 0])
-        return jnp.concatenate([up[:, None], down[:, None], inner[:, 1:]], axis=1)
-    t, along = _turned(rows[:, 0], rows[:, 1])
-    inner = jnp.concatenate([(sign * along)[:, None], rows[:, 2:]], axis=1)
-    return jnp.concatenate([t[:, None], _reflect(unit, inner)], axis=1)
-
-
-def _congruence(V: Array, rows: Array, order: int, forth: bool) -> Array:
-    """svec(Vᵀ(mat s)V) for each column s of S (count, dimension, c), or svec(V(mat s)Vᵀ)."""
-
-    def column(vectors: Array, s: Array) -> Array:
-        S = symmetric_matrix(s, order)
-        return symmetric_vector(vectors.T @ S @ vectors if forth else vectors @ S @ vectors.T)
-
-    return jax.vmap(jax.vmap(column, (None, 1), 1))(V, rows)
-
-
-def _change(frame: Frame, rows: Array, forth: bool) -> Array:
-    wide = rows[:, None] if rows.ndim == 1 else rows
-    parts, first = [], 0
-    for cones, basis in zip(frame.cones, frame.bases, strict=True):
-        block = wide[first : first + cones.rows].reshape(cones.count, cones.dimension, wide.shape[1])
-        first += cones.rows
-        match cones.kind:
-            case "second_order":
-                block = _second_order(basis, block, forth)
-            case "semidefinite":
-                block = _congruence(basis, block, cones.order, forth)
-            case _:
-                block = jnp.einsum("iba,ibc->iac" if forth else "iab,ibc->iac", basis, block)
-        parts.append(block.reshape(cones.rows, wide.shape[1]))
-    return jnp.concatenate(parts).reshape(rows.shape)
-
-
 def to_frame(frame: Frame, rows: Array) -> Array:
     """QᵀS for S (r,) or (r, c)."""
-    return _change(frame, rows, True)
+    return change(frame.cones, frame.bases, rows, True)
 
 
 def from_frame(frame: Frame, rows: Array) -> Array:
     """Q S for S (r,) or (r, c)."""
-    return _change(frame, rows, False)
+    return change(frame.cones, frame.bases, rows, False)
 
 
 def _pairs(values: Array, tied: Array) -> Array:
@@ -156,7 +108,7 @@ def _of_second_order(v: Array, scales: Scales, active: float) -> tuple[Array, Ar
     norm = jax.vmap(safe_norm)(v[:, 1:])[:, None]
     first = jnp.zeros((d - 1,), v.dtype).at[0].set(1)
     unit = jnp.where(norm > 0, v[:, 1:] / jnp.where(norm > 0, norm, 1), first)
-    values = jnp.concatenate(_turned(v[:, :1], norm), axis=1)
+    values = jnp.concatenate(turned(v[:, :1], norm), axis=1)
     boundary, *pairs = _spectral(values, scales, active)
 
     def spread(e: Array) -> Array:
@@ -206,11 +158,24 @@ def frame_of(rows: ConeRows, v: Array, slack_scale: Array, pull_scale: Array, ac
     weak, presses, room = (jnp.concatenate(parts) for parts in zip(*boundaries, strict=True))
     gap = jnp.min(room, initial=jnp.inf)
     share, wide = (_snapped(jnp.concatenate(parts)) for parts in (shares, wides))
-    F = unsparse(rows.matrix)
-    frame = Frame(tuple(bases), share, wide, weak, presses, gap, F, rows.cones)
+    frame = Frame(tuple(bases), share, wide, weak, presses, gap, rows.matrix, rows.cones)
     root = jnp.sqrt(jnp.where((share > 0) & (share < 1), share, 1))
-    turned = mixed(F, lambda block: to_frame(frame, block))
-    return replace(frame, rows=scaled(turned, 1 / root, jnp.ones(F.shape[1], root.dtype)))
+    return replace(frame, rows=_framed_rows(frame, rows.matrix, 1 / root))
+
+
+def _framed_rows(frame: Frame, matrix: Matrix, scale: Array) -> Matrix:
+    """diag(scale) QᵀF; of a sparse F by its products."""
+    if isinstance(matrix, BCOO):
+        none = jnp.zeros((0, matrix.shape[1]), scale.dtype)
+        return FramedMatrix(none, matrix, frame.bases, scale, frame.cones, factorised_on_host(frame.cones))
+    F = unsparse(matrix)
+    return scaled(mixed(F, lambda block: to_frame(frame, block)), scale, jnp.ones(F.shape[1], scale.dtype))
+
+
+def factorised_on_host(cones: tuple[Cones, ...]) -> bool:
+    """Whether systems with sparse rows in such cones are factorised: on the CPU, where no block of a cone is large."""
+    orders = (group.order for group in cones if group.kind == "semidefinite")
+    return jax.default_backend() == "cpu" and max(orders, default=0) <= LARGEST_ORDER
 
 
 def _snapped(share: Array) -> Array:

@@ -22,6 +22,7 @@ from karush.solvers.cone_frame import Frame, frame_of, from_frame
 from karush.solvers.cone_residuals import multiplier_weight, slack_scale
 from karush.solvers.forms.cones import ConeRows
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
+from karush.solvers.framed_matrix import FramedMatrix
 from karush.solvers.matrices import below
 from karush.solvers.parted_matrix import PartedMatrix
 from karush.solvers.projections.cones import project_cones, project_dual_rows
@@ -62,6 +63,9 @@ def framed(problem: QuadraticProgram, frame: Frame | None) -> QuadraticProgram:
     """The quadratic program with the rows of the frame below its own; their sides do not matter."""
     if problem.cone_rows is None or frame is None:
         return problem
+    if isinstance(frame.rows, FramedMatrix):
+        rows = replace(frame.rows, above=problem.inequality_matrix)
+        return replace(problem, inequality_matrix=rows, cone_rows=None)
     if isinstance(frame.rows, PartedMatrix):
         problem = in_parts(problem)
     return replace(problem, inequality_matrix=below(problem.inequality_matrix, frame.rows), cone_rows=None)

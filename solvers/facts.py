@@ -27,6 +27,7 @@ def facts_of(problem: QuadraticProgram, strongly_convex: bool | None = None) -> 
         has_cones=problem.cone_rows is not None,
         platform=jax.default_backend(),
         has_diagonal=isinstance(problem.quadratic, Diagonal),
+        conic=0 if problem.cone_rows is None else problem.cone_rows.offset.shape[0],
     )
 
 

@@ -216,7 +216,8 @@ def _derivative(method: Method, primals: Any, tangents: Any) -> Any:
 
 def _slack_rate(rows: ConeRows, change: ConeRows, x: Array, dx: Array) -> Array:
     """d(Fx + g), so that du = ds − dv."""
-    return rows.matrix @ dx + change.matrix @ x + change.offset
+    rate: Array = jax.jvp(lambda data: data.matrix @ x + data.offset, (rows,), (change,))[1]
+    return rows.matrix @ dx + rate
 
 
 @jax.custom_jvp

@@ -143,6 +143,8 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None, f
     active_w = None if active_w is None else active_w.astype(q.dtype)
     free = jnp.ones_like(q) if active_w is None else 1 - active_w
     column, equality, row = scaling(problem, active_z, free, passes=3)
+    if fractional:
+        row = jnp.where(active_z < 1, jnp.minimum(row, 1 / jnp.sqrt(jnp.where(active_z < 1, 1 - active_z, 1))), row)
     if has_sparse_matrix(problem):
         return KktFactor(None, column, equality, row, active_z, active_w)
     delta, rho = _penalty(q.dtype)
@@ -158,7 +160,6 @@ def factor(problem: QuadraticProgram, active_z: Array, active_w: Array | None, f
     A = equality[:, None] * dense(problem.equality_matrix) * column
     weight = None
     if fractional:
-        row = jnp.where(active_z < 1, jnp.minimum(row, 1 / jnp.sqrt(jnp.where(active_z < 1, 1 - active_z, 1))), row)
         weight = _row_weight(active_z, row, rho)
     if isinstance(problem.inequality_matrix, PartedMatrix):
         P = None if problem.quadratic is None else scaled(problem.quadratic, column, column)

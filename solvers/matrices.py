@@ -1,7 +1,8 @@
 """Matrices, dense, sparse (BCOO), diagonal or in parts: what they offer beside ``M @ x``, ``M.T``, ``M.shape``.
 
 A sparse matrix is a ``BCOO`` without batch or dense dimensions whose indices are unique: then the largest entries and
-lengths of rows and columns are those of its stored values. For matrices in parts see parted_matrix.py.
+lengths of rows and columns are those of its stored values. For matrices in parts see parted_matrix.py, for those that
+are known by their products operator_matrix.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.experimental.sparse import BCOO
 
+from karush.solvers.operator_matrix import OperatorMatrix
 from karush.solvers.parted_matrix import PartedMatrix, TransposedMatrix
 
 
@@ -45,7 +47,7 @@ class Diagonal:
         return jnp.diag(self.entries)
 
 
-Matrix = Array | BCOO | PartedMatrix
+Matrix = Array | BCOO | PartedMatrix | OperatorMatrix
 Symmetric = Matrix | Diagonal
 AnyMatrix = Symmetric | TransposedMatrix
 
@@ -56,7 +58,7 @@ def row_maxima(matrix: AnyMatrix) -> Array:
         return _segment_max(jnp.abs(matrix.data), matrix.indices[:, 0], matrix.shape[0])
     if isinstance(matrix, Diagonal):
         return jnp.abs(matrix.entries)
-    if isinstance(matrix, PartedMatrix | TransposedMatrix):
+    if isinstance(matrix, PartedMatrix | OperatorMatrix | TransposedMatrix):
         return _largest_terms(matrix)
     return jnp.max(jnp.abs(matrix), axis=1, initial=0.0)
 
@@ -67,7 +69,7 @@ def column_maxima(matrix: AnyMatrix) -> Array:
         return _segment_max(jnp.abs(matrix.data), matrix.indices[:, 1], matrix.shape[1])
     if isinstance(matrix, Diagonal):
         return jnp.abs(matrix.entries)
-    if isinstance(matrix, PartedMatrix | TransposedMatrix):
+    if isinstance(matrix, PartedMatrix | OperatorMatrix | TransposedMatrix):
         return _largest_terms(matrix.T)
     return jnp.max(jnp.abs(matrix), axis=0, initial=0.0)
 
@@ -79,11 +81,11 @@ def row_terms(matrix: AnyMatrix, vector: Array) -> Array:
         return _segment_max(values, matrix.indices[:, 0], matrix.shape[0])
     if isinstance(matrix, Diagonal):
         return jnp.abs(matrix.entries * vector)
-    if isinstance(matrix, PartedMatrix):
+    if isinstance(matrix, PartedMatrix | OperatorMatrix):
         return matrix.row_terms(vector)
     if isinstance(matrix, TransposedMatrix):
         return matrix.T.column_terms(vector)
-    return jnp.max(jnp.abs(matrix * vector), axis=1, initial=0.0)
+    return jnp.max(jnp.abs(dense(matrix) * vector), axis=1, initial=0.0)
 
 
 def column_terms(matrix: AnyMatrix, vector: Array) -> Array:
@@ -110,7 +112,7 @@ def scaled(matrix: Symmetric, left: Array, right: Array) -> Symmetric:
         return Diagonal(matrix.entries * left * right)
     if isinstance(matrix, PartedMatrix):
         return matrix.scaled(left, right)
-    return matrix * left[:, None] * right
+    return dense(matrix) * left[:, None] * right
 
 
 @overload
@@ -128,12 +130,12 @@ def magnitudes(matrix: Symmetric) -> Symmetric:
         return BCOO(indices, shape=matrix.shape, unique_indices=matrix.unique_indices)
     if isinstance(matrix, PartedMatrix):
         return matrix.magnitudes()
-    return Diagonal(jnp.abs(matrix.entries)) if isinstance(matrix, Diagonal) else jnp.abs(matrix)
+    return Diagonal(jnp.abs(matrix.entries)) if isinstance(matrix, Diagonal) else jnp.abs(dense(matrix))
 
 
 def symmetric_part(matrix: Symmetric) -> Symmetric:
     """(M + Mᵀ)/2."""
-    if isinstance(matrix, Diagonal):
+    if isinstance(matrix, Diagonal | OperatorMatrix):
         return matrix
     return matrix.symmetric_part() if isinstance(matrix, PartedMatrix) else 0.5 * (matrix + matrix.T)
 
@@ -155,7 +157,7 @@ def unsparse(matrix: Symmetric) -> Matrix:
     return matrix if isinstance(matrix, PartedMatrix) else dense(matrix)
 
 
-def _largest_terms(matrix: PartedMatrix | TransposedMatrix) -> Array:
+def _largest_terms(matrix: PartedMatrix | OperatorMatrix | TransposedMatrix) -> Array:
     """max_j |M_ij| for each row."""
     return row_terms(matrix, jnp.ones(matrix.shape[1], jnp.result_type(*(jax.tree.leaves(matrix) or [float]))))
 
@@ -167,10 +169,10 @@ def _segment_max(values: Array, segments: Array, count: int) -> Array:
 
 def dense(matrix: AnyMatrix) -> Array:
     """A dense array. Raises TypeError for a sparse or diagonal matrix: a solver that was not asked."""
-    if isinstance(matrix, BCOO | Diagonal):
-        raise TypeError("this solver takes dense matrices alone")
     if isinstance(matrix, TransposedMatrix):
-        return matrix.T.todense().T
+        return dense(matrix.T).T
+    if isinstance(matrix, BCOO | Diagonal | OperatorMatrix):
+        raise TypeError("this solver takes dense matrices alone")
     return matrix.todense() if isinstance(matrix, PartedMatrix) else matrix
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from jax import Array
 
 from karush.solvers.forms.separable import Separable
+from karush.solvers.operator_matrix import OperatorMatrix
 from karush.solvers.parted_rows import PartRows, Span, gathered, placed, split
 
 
@@ -162,12 +163,12 @@ class PartedMatrix:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TransposedMatrix:
-    """Mᵀ of a ``PartedMatrix`` M."""
+    """Mᵀ of a matrix M in parts, or one that is known by its products."""
 
-    matrix: PartedMatrix
+    matrix: PartedMatrix | OperatorMatrix
 
     @property
-    def T(self) -> PartedMatrix:  # noqa: N802, the name that arrays have
+    def T(self) -> PartedMatrix | OperatorMatrix:  # noqa: N802, the name that arrays have
         """M."""
         return self.matrix
 

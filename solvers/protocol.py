@@ -51,7 +51,7 @@ class Facts:
     ``variables`` n, ``equalities`` p, ``inequalities`` m and ``bounds`` (n or 0) may be symbolic dimensions of an
     export. ``strongly_convex`` is None where it is not known. ``nonzeros`` counts the stored entries of P, A, G and F
     where one of them is sparse, None where all are dense. ``platform`` is that of the device: cpu, gpu, …
-    ``has_diagonal`` says that P is given as its diagonal.
+    ``has_diagonal`` says that P is given as its diagonal; ``conic`` counts the rows in cones.
     """
 
     variables: Any
@@ -64,6 +64,7 @@ class Facts:
     has_cones: bool = False
     platform: str = "cpu"
     has_diagonal: bool = False
+    conic: Any = 0
 
     @property
     def has_known_sizes(self) -> bool:

@@ -9,6 +9,7 @@
     anything larger                                   interior point
     rows in cones                                     interior point
     large and sparse, on the CPU                      host solvers where installed (host/choosing.py)
+    large and sparse else                             hybrid gradients (pdhg.py)
 
 The lines with two are one program: the interior point stands in a loop that does not run while every lane of a batch
 was settled by the active set, and a lane keeps whichever answer is the better by its KKT residuals.
@@ -23,6 +24,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.experimental.sparse import BCOO
 
 from karush.solvers import dual_active_set, interior_point, knapsack, pdhg, regularised
 from karush.solvers.active_set_downdate import without
@@ -43,6 +45,12 @@ from karush.solvers.separable import in_parts
 
 # Up to these sizes exchanging rows one at a time is the faster way (measured, one problem and batches, on a CPU).
 SMALL_VARIABLES, SMALL_ROWS = 512, 2048
+
+# Sparse programs of more variables that no host solver takes are solved by products alone.
+FIRST_ORDER = 2000
+
+# A sparse cone program of at most so many positions is differentiated with dense matrices.
+SMALL_DENSE = 2**15
 
 # Every exchange adds or drops one row; this many per row have never been needed.
 EXCHANGES_PER_ROW = 10
@@ -129,12 +137,6 @@ def _not_for_knapsack(facts: Facts) -> str | None:
     return None
 
 
-def _not_for_hybrid_gradients(facts: Facts) -> str | None:
-    if facts.has_cones and facts.nonzeros is not None:
-        return "primal-dual hybrid gradients take rows in cones with dense matrices alone"
-    return None
-
-
 def _not_for_active_set(facts: Facts) -> str | None:
     if facts.has_cones:
         return "the dual active-set method exchanges linear rows, and this problem has rows in cones"
@@ -152,7 +154,7 @@ INTERIOR_POINT = Solver("ipm", "homogeneous interior point", lambda _: None, _in
 HYBRID_GRADIENTS = Solver(
     "pdhg",
     "restarted primal-dual hybrid gradients",
-    _not_for_hybrid_gradients,
+    lambda _: None,
     _hybrid_gradients,
     takes_sparse=True,
 )
@@ -231,6 +233,10 @@ def choose(facts: Facts, name: str = AUTO) -> Choice:
 
 def _embedded(facts: Facts, known: bool) -> Choice:
     """The choice among the solvers that stay within XLA; ``known`` says that P is positive definite."""
+    if facts.has_known_sizes and facts.nonzeros is not None and facts.variables > FIRST_ORDER:
+        size = f"{facts.variables} variables, sparse matrices with {facts.nonzeros} entries"
+        reason = f"large ({size}), and no host solver on the {facts.platform}: products alone"
+        return Choice(HYBRID_GRADIENTS.name, reason, strongly_convex=known)
     if facts.has_cones:
         return Choice(INTERIOR_POINT.name, "a cone program", strongly_convex=known)
     if not facts.has_quadratic:
@@ -278,15 +284,28 @@ def _with_fallback(problem: QuadraticProgram, settings: Settings, warm: Point | 
     return replace(end, factor=guarded)
 
 
-def taken(problem: QuadraticProgram, choice: Choice, differentiable: bool = False) -> QuadraticProgram:
+def taken(
+    problem: QuadraticProgram, choice: Choice, differentiable: bool = False, one_sided: bool = False
+) -> QuadraticProgram:
     """The problem as the chosen solver takes it: with dense matrices unless it takes sparse ones or parts.
 
-    A ``differentiable`` problem with rows in cones is not sparse: the frame of its derivative (cone_frame.py) is not.
+    A ``differentiable`` problem with rows in cones is dense where it is small, so that its derivative stays within XLA,
+    and where derivatives are ``one_sided``, whose programs are.
     """
-    if choice.solver.takes_sparse and not (differentiable and problem.cone_rows is not None):
+    if choice.solver.takes_sparse and not (differentiable and _wants_dense(problem, one_sided)):
         return problem
     dense: QuadraticProgram = all_dense(problem)
     return in_parts(dense) if choice.solver.takes_parts else dense
+
+
+def _wants_dense(problem: QuadraticProgram, one_sided: bool) -> bool:
+    """Whether a cone program is differentiated with dense matrices."""
+    rows = problem.cone_rows
+    if rows is None:
+        return False
+    number = problem.equality_rhs.shape[0] + problem.inequality_matrix.shape[0] + rows.offset.shape[0]
+    n = problem.linear.shape[0]
+    return one_sided or not isinstance(rows.matrix, BCOO) or (n + number) * n <= SMALL_DENSE
 
 
 @dataclass(frozen=True)
@@ -331,4 +350,5 @@ def solve(
     problem: QuadraticProgram, settings: Settings, choice: Choice, warm: Point | None = None
 ) -> DifferentiableSolution:
     """Solve one problem, differentiably in its data; the statuses are those of the solver. See implicit.py."""
-    return differentiate(Method(settings, choice), taken(problem, choice, differentiable=True), warm)
+    ready = taken(problem, choice, differentiable=True, one_sided=settings.one_sided)
+    return differentiate(Method(settings, choice), ready, warm)

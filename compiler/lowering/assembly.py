@@ -24,6 +24,9 @@ from karush.solvers.quadratic_driver import AUTO, KNAPSACK, choose, refusal
 LARGE = 2000
 """Up to so many variables the matrices are dense, unless a param is given sparse."""
 
+LARGE_CONES = 500
+"""The same with rows in cones, whose dense iterations cost several times as much."""
+
 SEPARATED = 50
 """From so many variables on it is worth a look whether P is diagonal."""
 
@@ -60,19 +63,19 @@ def assembly_of(
     variables = form.layout.total
     if not isinstance(variables, int):
         return Assembly(False, "sizes are not known when it is compiled")
-    if form.cones or form.quadratics or form.layout.symmetric:
-        return Assembly(False, "rows in cones are dense")
-    if _may_separate(form, solver):
+    if form.quadratics:
+        return Assembly(False, "quadratic rows are dense")
+    if not form.cones and _may_separate(form, solver):
         with suppress(TooLargeToBeDenseError):
             if refusal(KNAPSACK.name, facts_of(separated_shapes(), strongly_convex)) is None:
                 return Assembly(False, f"{variables} entries beside bounds and at most one equation", is_separated=True)
-    if variables <= LARGE and (not given_sparse or is_small(form)):
-        return Assembly(False, f"{variables} variables, no more than {LARGE}")
+    large = LARGE_CONES if form.cones else LARGE
+    if variables <= large and (not given_sparse or is_small(form)):
+        return Assembly(False, f"{variables} variables, no more than {large}")
     try:
         facts = facts_of(sparse_shapes(), strongly_convex)
     except TooLargeToBeDenseError as error:
-        rows = sum(form.rows(family) for family in form.families)
-        if (rows + variables) * variables > LARGEST_DENSE:
+        if (_rows(form) + variables) * variables > LARGEST_DENSE:
             raise
         return Assembly(False, f"`{error.expr.span.text}` has no sparse form")
     refused = refusal(solver, facts)
@@ -91,14 +94,20 @@ def _may_separate(form: Template, solver: str) -> bool:
 
 
 def _share(facts: Facts) -> float:
-    rows = facts.equalities + facts.inequalities + (facts.variables if facts.has_quadratic else 0)
+    rows = facts.equalities + facts.inequalities + facts.conic + (facts.variables if facts.has_quadratic else 0)
     return float((facts.nonzeros or 0) / max(rows * facts.variables, 1))
 
 
 def is_small(form: Template) -> bool:
     """Whether a template has so few variables and rows that dense arithmetic is the faster throughout."""
-    variables, rows = form.layout.total, sum(form.rows(family) for family in form.families)
-    return not isinstance(variables, int) or variables + rows <= SMALL
+    variables = form.layout.total
+    return not isinstance(variables, int) or variables + _rows(form) <= SMALL
+
+
+def _rows(form: Template) -> int:
+    """All rows, those in cones among them."""
+    in_cones = sum(stack.dimension * sum(stack.counts) for stack in form.stacks)
+    return int(sum(form.rows(family) for family in form.families)) + in_cones
 
 
 def shapes_of(function: Callable[[Any], QuadraticProgram], specification: Any) -> QuadraticProgram:

@@ -48,7 +48,7 @@ class SparseForms(SparseLanes):
     def _structured(self, expr: Expr, scope: Scope) -> Affine:
         match expr:
             case VarValue():
-                return Affine(None, {expr.name: (sparse.identity(self.shapes[expr.name], scope.inputs.dtype),)})
+                return Affine(None, {expr.name: (self._variable(expr.name, scope.inputs.dtype),)})
             case Named():
                 return self.form(expr.value, scope)
             case Subscript():
@@ -63,6 +63,13 @@ class SparseForms(SparseLanes):
                 return self._apply(expr, scope)
             case _:
                 raise NoSparseRuleError
+
+    def _variable(self, name: str, dtype: Any) -> Listed:
+        """A var itself; of a symmetric matrix what is kept of it, at both places of every entry."""
+        places = self._places.get(name)
+        if places is None:
+            return sparse.identity(self.shapes[name], dtype)
+        return Listed(jnp.ones((*places.shape, 1), dtype), places[..., None].astype(jnp.int32), True, False)
 
     # ------------------------------------------------------------ sums and scalings
 

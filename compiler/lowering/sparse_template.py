@@ -1,6 +1,6 @@
 """The quadratic program of a template with sparse matrices, made from the structure of the expressions in O(nnz).
 
-    θ  ↦  P, q, c, A, b, G, lower, upper, bounds with P, A, G as BCOO        (solvers/forms/quadratic.py)
+    θ  ↦  P, q, c, A, b, G, lower, upper, bounds, F, g with P, A, G, F as BCOO        (solvers/forms/quadratic.py)
 
 Behind the model's own variables stand those of products that are not multiplied out (sparse_quadratic.py), and behind
 its equations their rows: what reads a point by the template's layout sees its own part.
@@ -18,13 +18,16 @@ from jax.experimental.sparse import BCOO
 
 from karush.compiler.lowering import pieces as sparse
 from karush.compiler.lowering.affine import Affine
+from karush.compiler.lowering.cone_families import Conic
 from karush.compiler.lowering.families import Family
 from karush.compiler.lowering.gram import Layout
 from karush.compiler.lowering.pieces import Sizes
 from karush.compiler.lowering.row_values import Rows, RowValues, Side, filled_side, flat_side, spread
 from karush.compiler.lowering.scope import Inputs, Move, Scope, moved_alone
 from karush.compiler.lowering.sparse_affine import SparseForms
+from karush.compiler.lowering.sparse_cones import SparseCones, SparseConeValues, cone_rows
 from karush.compiler.lowering.sparse_quadratic import Entries, SparseTerms, is_worth_multiplying, multiplied_out
+from karush.compiler.lowering.sparse_rows import matrix_of, stacked
 from karush.compiler.lowering.sparse_values import densified, from_entries
 from karush.compiler.lowering.standardise import Template
 from karush.compiler.lowering.terms import Linear, Product
@@ -52,49 +55,6 @@ class SparseRowValues(RowValues):
         keep = None if lane.keep is None else spread(lane.keep, shape)
         matrix = matrix_of(lane.form, shape, self.layout, scope.inputs.dtype, keep)
         return Rows(matrix, flat_side(lane.lower, keep, family), flat_side(lane.upper, keep, family))
-
-
-def matrix_of(form: Affine, shape: Sizes, layout: Layout, dtype: Any, keep: Array | None = None) -> BCOO:
-    """The rows of a form over all variables; those that are not kept are empty."""
-    count, offsets = sparse.size_of(shape), layout.offsets
-    parts: list[tuple[Array, Array, Array]] = []
-    exact = True
-    for name, block in form.blocks.items():
-        exact = exact and len(block) == 1
-        for piece in block:
-            values, rows, places = sparse.entries(piece)
-            exact = exact and piece.exact and isinstance(piece, sparse.Listed | sparse.Scattered)
-            if keep is not None:
-                values = jnp.where(keep[jnp.minimum(rows, count - 1)], values, 0)
-            parts.append((values, rows, places + offsets[name]))
-    if not parts:
-        parts = [(jnp.zeros(0, dtype), jnp.zeros(0, jnp.int32), jnp.zeros(0, jnp.int32))]
-    values, rows, places = (jnp.concatenate(part) for part in zip(*parts, strict=True))
-    return from_entries(rows, places, values.astype(dtype), (count, layout.total), unique=exact)
-
-
-def stacked(rows: Sequence[Rows], columns: int, dtype: Any) -> Rows:
-    """Families one below the other."""
-    if len(rows) == 1:
-        return rows[0]
-    at, indices = 0, []
-    for row in rows:
-        indices.append(row.matrix.indices + jnp.array([at, 0], jnp.int32))
-        at += row.matrix.shape[0]
-    # what is padding in one family would be a row of the next
-    inside = [row.matrix.indices[:, :1] < row.matrix.shape[0] for row in rows]
-    places = [
-        jnp.where(i, index, jnp.array([at, columns], jnp.int32)) for i, index in zip(inside, indices, strict=True)
-    ]
-    unique = all(row.matrix.unique_indices for row in rows)
-    data = [row.matrix.data for row in rows] or [jnp.zeros(0, dtype)]
-    index = jnp.concatenate(places or [jnp.zeros((0, 2), jnp.int32)])
-    matrix = BCOO((jnp.concatenate(data), index), shape=(at, columns), unique_indices=unique)
-    lower, upper = (
-        filled_side([(getattr(row, side), row.matrix.shape[:1]) for row in rows], dtype) if rows else None
-        for side in ("lower", "upper")
-    )
-    return Rows(matrix, lower, upper)
 
 
 # ---------------------------------------------------------------- the objective
@@ -179,10 +139,14 @@ def sparse_program(
         template.model.objective.value, template.sign, scope
     )
     terms, lifted = lifted_terms(collected)
-    layout = Layout({**template.layout.shapes, **{new.name: new.shape for new in lifted}})
+    shapes = {**template.layout.shapes, **{new.name: new.shape for new in lifted}}
+    layout = Layout(shapes, template.layout.symmetric)
     entries = [_multiplied(term, dtype) for term in terms]
     values = SparseRowValues(forms, layout, template.bounding)
+    in_cones = SparseConeValues(forms, layout)
+    cones: dict[Conic, SparseCones] = {family: in_cones.cones(family, scope) for family in template.cones}
     equalities = [values.rows(f, scope) for f in template.equalities]
+    equalities += [skew for family in template.skew if (skew := cones[family].skew) is not None]
     equalities += [_definition(new, layout, dtype) for new in lifted]
     below = stacked(equalities, layout.total, dtype)
     rows = stacked([values.rows(f, scope) for f in template.inequalities], layout.total, dtype)
@@ -206,6 +170,7 @@ def sparse_program(
         has_upper=None if rows.upper is None else rows.upper.present,
         has_bound_lower=None if lower is None else lower.present,
         has_bound_upper=None if upper is None else upper.present,
+        cone_rows=cone_rows(template.stacks, cones, layout.total, dtype),
     )
 
 

@@ -22,7 +22,7 @@ def is_large(facts: Facts) -> bool:
         return False
     if facts.nonzeros is None:
         return bool(facts.variables > (DENSE_CONES if facts.has_cones else DENSE))
-    size = facts.variables + facts.equalities + facts.inequalities
+    size = facts.variables + facts.equalities + facts.inequalities + facts.conic
     return bool(size > SPARSE and facts.nonzeros <= DENSITY * size * facts.variables)
 
 
