@@ -33,7 +33,7 @@ from karush.solvers.branching import at_most_once
 from karush.solvers.facts import facts_of
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.host import adapter
-from karush.solvers.host.choosing import host_choice
+from karush.solvers.host.choosing import host_choice, is_sparse
 from karush.solvers.host.registry import HOST_SOLVERS, HostSolver
 from karush.solvers.implicit import DifferentiableSolution
 from karush.solvers.implicit import solve_differentiable as differentiate
@@ -233,7 +233,7 @@ def choose(facts: Facts, name: str = AUTO) -> Choice:
 
 def _embedded(facts: Facts, known: bool) -> Choice:
     """The choice among the solvers that stay within XLA; ``known`` says that P is positive definite."""
-    if facts.has_known_sizes and facts.nonzeros is not None and facts.variables > FIRST_ORDER:
+    if is_sparse(facts) and facts.variables > FIRST_ORDER:
         size = f"{facts.variables} variables, sparse matrices with {facts.nonzeros} entries"
         reason = f"large ({size}), and no host solver on the {facts.platform}: products alone"
         return Choice(HYBRID_GRADIENTS.name, reason, strongly_convex=known)

@@ -16,14 +16,21 @@ DENSE, DENSE_CONES, SPARSE = 2000, 500, 100
 DENSITY = 0.3
 
 
+def is_sparse(facts: Facts) -> bool:
+    """Whether a problem has sparse matrices that are worth it."""
+    if not facts.has_known_sizes or facts.nonzeros is None:
+        return False
+    size = facts.variables + facts.equalities + facts.inequalities + facts.conic
+    return bool(size > SPARSE and facts.nonzeros <= DENSITY * size * facts.variables)
+
+
 def is_large(facts: Facts) -> bool:
     """Whether host solvers are made for such a problem."""
     if not facts.has_known_sizes or facts.platform != "cpu":
         return False
     if facts.nonzeros is None:
         return bool(facts.variables > (DENSE_CONES if facts.has_cones else DENSE))
-    size = facts.variables + facts.equalities + facts.inequalities + facts.conic
-    return bool(size > SPARSE and facts.nonzeros <= DENSITY * size * facts.variables)
+    return is_sparse(facts)
 
 
 def order(facts: Facts) -> tuple[HostSolver, ...]:

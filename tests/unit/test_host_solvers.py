@@ -331,6 +331,15 @@ def test_small_dense_and_accelerated_work_stays_in_xla(changes) -> None:
     assert not choose(facts(**changes)).solver.on_host
 
 
+def test_large_and_sparse_without_a_host_solver_is_solved_by_products(monkeypatch) -> None:
+    for changes in ({"platform": "gpu"}, {"platform": "gpu", "has_cones": True, "conic": 3000}):
+        choice = choose(facts(**changes))
+        assert choice.name == "pdhg" and "5000 variables" in choice.reason and "gpu" in choice.reason
+    assert choose(facts(platform="gpu", nonzeros=40_000_000)).name == "ipm"
+    monkeypatch.setattr(HostSolver, "is_installed", property(lambda _: False))
+    assert choose(facts(has_cones=True)).name == "pdhg"
+
+
 def test_a_missing_package_is_said_with_its_repair(monkeypatch) -> None:
     monkeypatch.setattr(HostSolver, "is_installed", property(lambda _: False))
     with pytest.raises(ValueError, match=r'pip install "karush\[host\]"'):
