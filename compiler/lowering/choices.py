@@ -1,7 +1,9 @@
 """``if`` along a direction: at a switch the branch that the tangent moves into has the derivative.
 
 Where a condition compares equal quantities, x stands on the seam of two pieces. The value is that of the branch taken,
-the derivative along t that of the branch in which x + ε t lies, for all small ε > 0 (stdlib/primitives/ties.py).
+the derivative along t that of the branch in which x + ε t lies, for all small ε > 0 (stdlib/primitives/ties.py). In a
+piecewise linear model the branch is the one in which the linear models of the compared quantities put x + t, and what
+moves is the difference of the branches' own models.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from jax import Array
 
 from karush.compiler.lowering.evaluate_operators import is_number
 from karush.compiler.model import Apply, Expr, Kind
-from karush.stdlib.primitives.ties import Directional, columns, first_sign
+from karush.stdlib.primitives.ties import Directional, Increment, columns, first_sign
 
 Values = Callable[[Expr], Any]
 Side = Callable[[Array, Array], Array]
@@ -59,7 +61,7 @@ def on_seam(condition: Expr, value: Values) -> Array:
     return jnp.asarray(False) if gap is None else gap == 0
 
 
-def choose_along(condition: Expr, value: Values, branches: Sequence[Array], tie: Directional) -> Array:
+def choose_along(condition: Expr, value: Values, branches: Sequence[Array], tie: Directional | Increment) -> Array:
     """``if condition then a else b`` for branches (a, b), with the derivative of the branch that is moved into."""
     nodes = list(dict.fromkeys(comparisons(condition)))
     count = [len(node.arguments) for node in nodes]
@@ -77,15 +79,24 @@ def choose_along(condition: Expr, value: Values, branches: Sequence[Array], tie:
     def choose_jvp(primals: Sequence[Array], tangents: Sequence[Array]) -> tuple[Array, Array]:
         leaves: dict[Apply, Array] = {}
         for node, pair, moved in zip(nodes, _pairs(primals[2:], count), _pairs(tangents[2:], count), strict=True):
-            compare = COMPARED[node.atom]
-            side = first_sign(columns(jnp.broadcast_arrays(moved[0] - moved[1], pair[0] - pair[1])[0], tie))
-            leaves[node] = jnp.where(pair[0] == pair[1], compare(side, jnp.zeros_like(side)), compare(*pair))
+            leaves[node] = _beyond(COMPARED[node.atom], pair, moved, tie)
         value_here = choose(*primals)
+        if isinstance(tie, Increment):
+            ends = primals[0] + tangents[0], primals[1] + tangents[1]
+            return value_here, jnp.where(truth(leaves), *ends) - value_here
         moved_here = jnp.where(truth(leaves), tangents[0], tangents[1])
         return value_here, jnp.broadcast_to(moved_here, value_here.shape)
 
     shape = jnp.broadcast_shapes(*(jnp.shape(b) for b in branches))
     return choose(*(jnp.broadcast_to(b, shape) for b in branches), *operands)
+
+
+def _beyond(compare: Side, pair: Sequence[Array], moved: Sequence[Array], tie: Directional | Increment) -> Array:
+    """The truth of a comparison beside x in the direction of the tangent, or at x + t by the linear models."""
+    if isinstance(tie, Increment):
+        return compare(pair[0] + moved[0], pair[1] + moved[1])
+    side = first_sign(columns(jnp.broadcast_arrays(moved[0] - moved[1], pair[0] - pair[1])[0], tie))
+    return jnp.where(pair[0] == pair[1], compare(side, jnp.zeros_like(side)), compare(*pair))
 
 
 def _pairs(sides: Sequence[Array], count: Sequence[int]) -> list[Sequence[Array]]:

@@ -43,7 +43,7 @@ from karush.compiler.model import (
 )
 from karush.stdlib.primitives.rule import Rule
 from karush.stdlib.primitives.table import RULES
-from karush.stdlib.primitives.ties import Directional, Ties
+from karush.stdlib.primitives.ties import Directional, Element, Increment, Ties
 
 Implementation = Callable[..., Any]
 Expansion = Callable[[Apply], Expr]
@@ -316,12 +316,14 @@ class Evaluator:
             return self.value(expr.arguments[1 if condition else 2], scope)
         tie, value = self.atoms.ties.default, partial(self.value, scope=scope)
         holds = [condition, jnp.logical_not(condition)]
-        if isinstance(tie, Directional):
+        if isinstance(tie, Increment):
+            holds = [jnp.ones_like(condition)] * 2  # the model may end in the other branch
+        elif isinstance(tie, Directional):
             holds = [jnp.logical_or(side, on_seam(expr.arguments[0], value)) for side in holds]
         branches = [
             self._branch(branch, side, expr, scope) for branch, side in zip(expr.arguments[1:], holds, strict=True)
         ]
-        if isinstance(tie, Directional):
+        if not isinstance(tie, Element):
             return choose_along(expr.arguments[0], value, branches, tie)
         return self._counted(expr, select(condition, *branches), scope, lambda: self._seams(expr, value))
 

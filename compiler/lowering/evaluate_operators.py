@@ -18,7 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from karush.stdlib.primitives.scalar import sqrt
 from karush.stdlib.primitives.table import primitive
-from karush.stdlib.primitives.ties import Tie
+from karush.stdlib.primitives.ties import Movement
 
 Value = Any
 """A JAX array, or a Python number where the value is known while tracing."""
@@ -102,7 +102,7 @@ EXTREMES: dict[str, tuple[Callable[..., Any], Callable[..., Array]]] = {
 """``max(a, b, …)`` and ``min(a, b, …)``: of plain numbers, and of the first axis of an array of integers."""
 
 
-def extreme(name: str, tie: Tie) -> Callable[..., Value]:
+def extreme(name: str, tie: Movement) -> Callable[..., Value]:
     """The greatest or least of several, elementwise; ties are those of real numbers."""
     on_numbers, on_integers = EXTREMES[name]
     on_reals = primitive(name, tie)

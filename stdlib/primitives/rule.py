@@ -12,7 +12,7 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
 from karush.stdlib.primitives.tangents import reals
-from karush.stdlib.primitives.ties import MIN_NORM, Tie
+from karush.stdlib.primitives.ties import MIN_NORM, Increment, Movement, Tie
 
 Arrays = Sequence[Array]
 
@@ -33,7 +33,7 @@ class Rule:
     elementwise: bool = True
     numbers: bool = False
 
-    def function(self, tie: Tie = MIN_NORM, name: str = "rule") -> Callable[..., Array]:
+    def function(self, tie: Movement = MIN_NORM, name: str = "rule") -> Callable[..., Array]:
         """The operation as a JAX function, with this element at its ties; operation counts call it by its name."""
 
         def plain(*arguments: Array) -> Array:
@@ -45,7 +45,9 @@ class Rule:
         def rule_jvp(primals: Arrays, tangents: Sequence[Any]) -> tuple[Array, Array]:
             value = rule(*primals)
             given = [None if isinstance(t, SymbolicZero) else t for t in tangents]
-            moved = self.derivative(primals, given, tie)
+            moved = (
+                self.increment(primals, given) if isinstance(tie, Increment) else self.derivative(primals, given, tie)
+            )
             return value, jnp.broadcast_to(moved, value.shape).astype(value.dtype)
 
         rule.defjvp(rule_jvp, symbolic_zeros=True)
@@ -55,6 +57,11 @@ class Rule:
             return rule(*(jnp.broadcast_arrays(*arrays) if self.elementwise else arrays))
 
         return function
+
+    def increment(self, arguments: Arrays, tangents: Sequence[Array | None]) -> Array:
+        """f(x + t) − f(x)."""
+        moved = [x if t is None else x + t for x, t in zip(arguments, tangents, strict=True)]
+        return self.value(*moved) - self.value(*arguments)
 
     def ties(self, *arguments: jax.typing.ArrayLike) -> tuple[Array, Array]:
         """How many choices stand at a tie, and how many within rounding of one (8 units in the last place)."""

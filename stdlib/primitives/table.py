@@ -21,7 +21,7 @@ from karush.stdlib.primitives import (
 )
 from karush.stdlib.primitives.rule import Rule
 from karush.stdlib.primitives.tangents import real
-from karush.stdlib.primitives.ties import MIN_NORM, Tie
+from karush.stdlib.primitives.ties import MIN_NORM, Movement
 
 Primitive = Callable[..., Array]
 
@@ -93,6 +93,6 @@ PRIMITIVES: Mapping[str, Primitive] = {
 """Name of a primitive -> its evaluation in jax.numpy, differentiable as derivatives.md says."""
 
 
-def primitive(name: str, tie: Tie = MIN_NORM) -> Primitive:
+def primitive(name: str, tie: Movement = MIN_NORM) -> Primitive:
     """The primitive of this name, with this element of its derivative at its ties if it has any."""
     return PRIMITIVES[name] if tie == MIN_NORM or name not in RULES else RULES[name].function(tie, name)

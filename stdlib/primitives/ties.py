@@ -12,6 +12,8 @@ element of it, linear in the tangent, so that reverse mode is the transpose of f
 - ``Lexicographic``: the same by all columns of M, which is vmapped over a named axis: the piece that
   x + ε m₁ + ε² m₂ + … moves into. J(x; M) M is the lexicographic directional derivative (Nesterov 2005; Khan & Barton
   2015).
+- ``Increment``: no derivative at all, but f(x + t) − f(x). With it the forward mode of a program is its piecewise
+  linear model, whose error is of second order also at a kink (Griewank 2013).
 """
 
 from __future__ import annotations
@@ -46,8 +48,14 @@ class Lexicographic:
     axis: str
 
 
+@dataclass(frozen=True)
+class Increment:
+    """f(x + t) − f(x) in place of the derivative: the piecewise linear model of a program (Griewank 2013)."""
+
+
 Directional = Along | Lexicographic
 Tie = Element | Directional
+Movement = Tie | Increment
 MIN_NORM = Element()
 
 
@@ -55,12 +63,12 @@ MIN_NORM = Element()
 class Ties:
     """The choices of a whole program: one for every operation, and those of operations by name."""
 
-    default: Tie = MIN_NORM
+    default: Movement = MIN_NORM
     own: tuple[tuple[str, Tie], ...] = ()
 
-    def of(self, name: str) -> Tie:
+    def of(self, name: str) -> Movement:
         """The choice of an operation; a direction is that of all operations, or it would not be one."""
-        return self.default if isinstance(self.default, Directional) else dict(self.own).get(name, self.default)
+        return self.default if not isinstance(self.default, Element) else dict(self.own).get(name, self.default)
 
     def over(self, file: Mapping[str, float | str]) -> Ties:
         """These choices where they say something, those of a file elsewhere."""
@@ -73,8 +81,8 @@ class Ties:
 DIRECTIONS = "directions"
 """The name of the vmapped axis of tangents for lexicographic derivatives."""
 
-ALONG, IN_ORDER = Ties(Along()), Ties(Lexicographic(DIRECTIONS))
-"""Every tie by the tangent, and by all tangents in order."""
+ALONG, IN_ORDER, INCREMENTS = Ties(Along()), Ties(Lexicographic(DIRECTIONS)), Ties(Increment())
+"""Every tie by the tangent, by all tangents in order, and every operation with kinks by its increment."""
 
 
 def columns(tangent: Array, tie: Directional) -> Array:

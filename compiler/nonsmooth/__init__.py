@@ -1,0 +1,1 @@
+"""Nonsmooth programs as they are traced: their pieces at a point, one by one."""
