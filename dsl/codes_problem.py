@@ -264,11 +264,12 @@ RUN_TIME = (
     ),
     Code(
         "R0802",
-        "the solution has no unique derivative here",
+        "there is no unique derivative here",
         "Some constraints are weakly active: tight, but with a dual of zero. On one side of this point "
-        "they hold, on the other they do not, and the derivatives differ. One element of the "
-        "conservative derivative was returned.",
-        "One-sided values: `karush grad --side left` or `right`.",
+        "they hold, on the other they do not, and the derivatives differ. Or an operation with a kink "
+        "stands at it: relu at 0, two greatest entries. One element of the conservative derivative was "
+        "returned.",
+        "One-sided values: `karush grad --side left` or `right`. Other elements: `--tie`, `--mode clarke`.",
         "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
         "param p\nvar x in nonneg\nminimize (x - p)^2 / 2\n",
         data='{"p": 0}',

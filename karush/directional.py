@@ -11,7 +11,7 @@ the chain rule is exact (stdlib/primitives/ties.py). From it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,11 +20,49 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from karush.derivative import Arrays, Differentiated
+from karush.derivative import Arrays, Differentiated, differentiated
 from karush.evidence import Solved
 from karush.jacobian import Jacobian, basis, worst_evidence
 from karush.outputs import DerivativeError
+from karush.problem import Problem
+from karush.result import Record
 from karush.stdlib.primitives.ties import ALONG, DIRECTIONS, IN_ORDER
+
+
+def clarke(
+    problem: Problem, of: str = "objective", wrt: Sequence[str] | None = None, seed: int = 0
+) -> Callable[..., Record]:
+    """An element of the Clarke derivative: ``clarke(m, of="y")(x=x)`` is a record of params.
+
+    All entries are from the piece that a random direction moves into. DerivativeError (E0704) for a problem that is
+    solved, and for files that take derivatives themselves.
+    """
+
+    def at(**params: Any) -> Record:
+        prepared = problem.prepare(params)
+        function = differentiated(problem, prepared.compiled, of, wrt)
+        check_directional(function, "clarke")
+        direction = random_direction(function, seed)
+        jitted = jax.jit(lambda given: clarke_jacobian(function, direction, given).gradients)
+        return Record(jitted(dict(prepared.arrays)))
+
+    return at
+
+
+def lexicographic(problem: Problem, of: str = "objective", wrt: Sequence[str] | None = None) -> Callable[..., Record]:
+    """The lexicographic derivative F'(x; I) along the entries of the params, which stand in the order of their names.
+
+    ``lexicographic(m, of="y")(x=x)`` is a record of params; DerivativeError as of `clarke`.
+    """
+
+    def at(**params: Any) -> Record:
+        prepared = problem.prepare(params)
+        function = differentiated(problem, prepared.compiled, of, wrt)
+        check_directional(function, "ld")
+        jitted = jax.jit(lambda given: lexicographic_jacobian(function, given).gradients)
+        return Record(jitted(dict(prepared.arrays)))
+
+    return at
 
 
 def check_directional(function: Differentiated, mode: str) -> None:

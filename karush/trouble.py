@@ -118,8 +118,19 @@ def why_no_solution(model: Model, output: Output) -> Diagnostic | None:
     return None if maker is None else maker(model, output)
 
 
-def derivative_trouble(model: Model, record: Mapping[str, Any]) -> Diagnostic | None:
-    """R0801 for an undefined derivative, R0802 (a warning) for a conservative one; None for a unique one."""
+ELEMENTS = {
+    "clarke": "an element of the Clarke one",
+    "ld": "the lexicographic one",
+    "vertices": "each vertex of the Clarke one",
+}
+"""What is returned where a derivative is not unique; by default one element of the conservative one."""
+
+
+def derivative_trouble(model: Model, record: Mapping[str, Any], ties: tuple[Label, ...] = ()) -> Diagnostic | None:
+    """R0801 for an undefined derivative, R0802 (a warning) for a conservative one; None for a unique one.
+
+    ``ties`` are the places of operations that stand at a tie.
+    """
     derivative = record["derivative"]
     weak = [(name, rows, row_span(model, name)) for name, rows in derivative["weakly_active"].items()]
     labels = tuple(Label(span, f"{count(rows)} weakly active") for _, rows, span in weak if span is not None)
@@ -128,8 +139,9 @@ def derivative_trouble(model: Model, record: Mapping[str, Any]) -> Diagnostic | 
         fix = Fix("--of objective, whose derivative exists, or a small strongly convex term")
         return Diagnostic("R0801", message, labels or (Label(derivative_span(model)),), fixes=(fix,))
     if derivative["status"] == "conservative":
-        message = f"`{record['of']}` has no unique derivative here; one element of the conservative one is returned"
-        place = labels or (Label(derivative_span(model)),)
+        what = ELEMENTS.get(record["mode"], "one element of the conservative one")
+        message = f"`{record['of']}` has no unique derivative here; {what} is returned"
+        place = labels or ties or (Label(derivative_span(model)),)
         return Diagnostic("R0802", message, place, severity=Severity.WARNING)
     return None
 

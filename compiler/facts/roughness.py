@@ -106,7 +106,8 @@ class Roughnesses:
         if found is None:
             return None
         stated = self.facts.model.rules.get(node.atom)
-        rule = f"{stated:g} (as the file states)" if stated is not None and found.rule else found.rule
+        words = stated if isinstance(stated, str) else f"{stated:g}" if stated is not None else ""
+        rule = f"{words} (as the file states)" if words and found.rule else found.rule
         return Rough(found.smoothness, what or node.atom, found.where, found.surrogate, rule)
 
     def _of_value(self, node: Apply, atom: Atom) -> Rough | None:

@@ -63,9 +63,10 @@ def on_seam(condition: Expr, value: Values) -> Array:
 
 def choose_along(condition: Expr, value: Values, branches: Sequence[Array], tie: Directional | Increment) -> Array:
     """``if condition then a else b`` for branches (a, b), with the derivative of the branch that is moved into."""
+    dtype = jnp.result_type(*branches)
     nodes = list(dict.fromkeys(comparisons(condition)))
     count = [len(node.arguments) for node in nodes]
-    operands = [jnp.asarray(value(a), branches[0].dtype) for node in nodes for a in node.arguments]
+    operands = [jnp.asarray(value(a), dtype) for node in nodes for a in node.arguments]
 
     def truth(of_leaf: dict[Apply, Array]) -> Array:
         return jnp.asarray(_truth(condition, of_leaf, value))
@@ -88,7 +89,7 @@ def choose_along(condition: Expr, value: Values, branches: Sequence[Array], tie:
         return value_here, jnp.broadcast_to(moved_here, value_here.shape)
 
     shape = jnp.broadcast_shapes(*(jnp.shape(b) for b in branches))
-    return choose(*(jnp.broadcast_to(b, shape) for b in branches), *operands)
+    return choose(*(jnp.broadcast_to(jnp.asarray(b, dtype), shape) for b in branches), *operands)
 
 
 def _beyond(compare: Side, pair: Sequence[Array], moved: Sequence[Array], tie: Directional | Increment) -> Array:

@@ -43,7 +43,7 @@ from karush.compiler.model import (
 )
 from karush.stdlib.primitives.rule import Rule
 from karush.stdlib.primitives.table import RULES
-from karush.stdlib.primitives.ties import Directional, Element, Increment, Ties
+from karush.stdlib.primitives.ties import MIN_NORM, Directional, Element, Increment, Ties
 
 Implementation = Callable[..., Any]
 Expansion = Callable[[Apply], Expr]
@@ -314,7 +314,8 @@ class Evaluator:
         condition = self.value(expr.arguments[0], scope)
         if is_number(condition):
             return self.value(expr.arguments[1 if condition else 2], scope)
-        tie, value = self.atoms.ties.default, partial(self.value, scope=scope)
+        tie = self.atoms.ties.default if expr.kind is Kind.REAL else MIN_NORM
+        value = partial(self.value, scope=scope)
         holds = [condition, jnp.logical_not(condition)]
         if isinstance(tie, Increment):
             holds = [jnp.ones_like(condition)] * 2  # the model may end in the other branch
@@ -324,7 +325,8 @@ class Evaluator:
             self._branch(branch, side, expr, scope) for branch, side in zip(expr.arguments[1:], holds, strict=True)
         ]
         if not isinstance(tie, Element):
-            return choose_along(expr.arguments[0], value, branches, tie)
+            reals = [jnp.asarray(branch, scope.inputs.dtype) for branch in branches]
+            return choose_along(expr.arguments[0], value, reals, tie)
         return self._counted(expr, select(condition, *branches), scope, lambda: self._seams(expr, value))
 
     @staticmethod

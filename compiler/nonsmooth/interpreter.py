@@ -129,6 +129,11 @@ def _lesser(first: Entry, second: Entry, decisions: Decisions) -> Entry:
     return second if is_greater(first, second, decisions) else first
 
 
+def _entries(values: np.ndarray, rates: np.ndarray) -> list[Entry]:
+    """The entries of a vector."""
+    return [(float(value), rate) for value, rate in zip(values, rates, strict=True)]
+
+
 Pick = Callable[[Entry, Entry, Decisions], Entry]
 Choice = Callable[[list[Moving], Mapping[str, Any], Decisions], Moving]
 
@@ -158,7 +163,7 @@ def _over_axes(pick: Pick) -> Choice:
         rates = np.transpose(x.rates, (*kept, *axes, x.value.ndim)).reshape((*values.shape, -1))
         found = Moving(np.empty(shape, x.value.dtype), np.empty((*shape, x.rates.shape[-1])))
         for place in np.ndindex(*shape):
-            entries = list(zip(values[place], rates[place], strict=True))
+            entries = _entries(values[place], rates[place])
             found.value[place], found.rates[place] = reduce(lambda a, b: pick(a, b, decisions), entries)
         return found
 
@@ -173,13 +178,13 @@ def _sorted(inputs: list[Moving], params: Mapping[str, Any], decisions: Decision
     values, rates = np.moveaxis(x.value, axis, -1).copy(), np.moveaxis(x.rates, axis, -2).copy()
     for place in np.ndindex(*values.shape[:-1]):
         ordered: list[Entry] = []
-        for entry in zip(values[place].tolist(), rates[place].copy(), strict=True):
+        for entry in _entries(values[place], rates[place].copy()):
             at = len(ordered)
             while at > 0 and is_greater(ordered[at - 1], entry, decisions):
                 at -= 1
             ordered.insert(at, entry)
-        values[place] = [value for value, _ in ordered]
-        rates[place] = [rate for _, rate in ordered]
+        values[place] = np.array([entry[0] for entry in ordered])
+        rates[place] = np.array([entry[1] for entry in ordered])
     return Moving(np.moveaxis(values, -1, axis), np.moveaxis(rates, -2, axis))
 
 
@@ -214,7 +219,7 @@ def _each(inputs: list[Moving], function: Callable[[list[Entry]], Entry]) -> Mov
     first = inputs[0]
     found = Moving(np.empty(first.value.shape, first.value.dtype), np.empty(first.rates.shape))
     for place in np.ndindex(*first.value.shape):
-        found.value[place], found.rates[place] = function([(x.value[place], x.rates[place]) for x in inputs])
+        found.value[place], found.rates[place] = function([(x.value[place].item(), x.rates[place]) for x in inputs])
     return found
 
 

@@ -26,7 +26,7 @@ from karush.cli.solving import (
     working,
 )
 from karush.cli.switching import CHOICES, choices_on_data, refuse_jumps
-from karush.cli.way import MODES, Way, tie_entries, tie_lines
+from karush.cli.way import MODES, Way, tie_entries, tie_labels, tie_lines, with_vertices
 from karush.compiler.lowering.one_sided import has_cones
 from karush.compiler.model import Model
 from karush.data.given import Binding, Pattern
@@ -82,8 +82,12 @@ def grad(*, of: str, wrt: str | None, check: bool, explain: bool, **given: Any) 
     record = grad_record(of, mode, found, binding)
     if way.side is not None:
         record["side"] = way.side
+    is_tied = record["derivative"]["status"] == "conservative" and not record["derivative"]["weakly_active"]
+    entries = tie_entries(function, arrays) if explain or is_tied else []
     if explain:
-        record["ties"] = tie_entries(function, arrays)
+        record["ties"] = entries
+    if way.mode == "vertices":
+        record = with_vertices(function, arrays, record)
     if check:
         record["check"] = way.differences(function, arrays, found)
         record["check"] |= choices_on_data(problem, function, arrays, found)
@@ -91,7 +95,7 @@ def grad(*, of: str, wrt: str | None, check: bool, explain: bool, **given: Any) 
     watch.stop()
     for line in explanation(function, record, why) if explain else ():
         click.echo(line, err=True)
-    code = conclude(problem.model, record, has_cones(function.compiled))
+    code = conclude(function, record, tie_labels(function, entries))
     deliver(output, options)
     return code
 
@@ -160,13 +164,16 @@ def on_pattern(array: np.ndarray, pattern: Pattern | None) -> Any:
     return {"coo": [pattern.rows, pattern.cols, array], "shape": list(pattern.shape)}
 
 
-def conclude(model: Model, record: dict[str, Any], has_cones: bool) -> int:
+def conclude(function: Differentiated, record: dict[str, Any], ties: tuple[Label, ...]) -> int:
     """The exit code, with a finding where there is something to be known."""
+    model = function.problem.model
     code = OF_STATUS[record["status"]]
     if code:
         warn(f"{record['status']}: there is no derivative; `karush run` says more")
         return code
-    trouble = side_trouble(model, record, has_cones) if "side" in record else derivative_trouble(model, record)
+    trouble = derivative_trouble(model, record, ties)
+    if "side" in record:
+        trouble = side_trouble(model, record, has_cones(function.compiled))
     if trouble is not None:
         tell([trouble])
     for name, entry in record.get("check", {}).items() if trouble is None else ():

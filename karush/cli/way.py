@@ -13,6 +13,8 @@ import numpy as np
 from karush.cli.session import usage
 from karush.derivative import Differentiated, Side
 from karush.directional import check_directional, clarke_jacobian, lexicographic_jacobian, random_direction
+from karush.dsl.diagnostics import Label
+from karush.enumeration import vertices
 from karush.jacobian import Jacobian, choose_mode, differences, jacobian
 from karush.outputs import DerivativeError
 from karush.problem import Problem
@@ -20,8 +22,8 @@ from karush.side import side_differences, side_jacobian
 from karush.tie_choices import parse_ties, read_ties
 from karush.tie_counts import by_name, place_words, tie_counts, tie_places
 
-MODES = ("auto", "jvp", "vjp", "clarke", "ld")
-DIRECTIONAL = ("clarke", "ld")
+MODES = ("auto", "jvp", "vjp", "clarke", "ld", "vertices")
+DIRECTIONAL = ("clarke", "ld", "vertices")
 Whole = Callable[..., Jacobian]
 
 
@@ -72,6 +74,8 @@ class Way:
             )
         if self.mode == "ld":
             return partial(lexicographic_jacobian, function), "ld", "along the entries of the params, in order"
+        if self.mode == "vertices":
+            return partial(jacobian, function, "vjp"), "vertices", "every piece that meets here, one after the other"
         mode, why, colouring = choose_mode(function, arrays, self.mode)
         return partial(jacobian, function, mode, colouring=colouring), mode, why
 
@@ -84,15 +88,41 @@ class Way:
         return differences(function, arrays, found)
 
 
+def with_vertices(function: Differentiated, arrays: Mapping[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """The record with all vertices of the Clarke derivative for gradients, one after the other along a first axis.
+
+    Where there is only one the output is strictly differentiable, and its derivative unique.
+    """
+    try:
+        found = vertices(function, arrays)
+    except DerivativeError as error:
+        raise usage(error.message) from None
+    status = "unique" if found.count == 1 else record["derivative"]["status"]
+    gradients = {"vertices": found.count, "gradients": found.gradients}
+    return {**record, **gradients, "derivative": {**record["derivative"], "status": status}}
+
+
 def tie_entries(function: Differentiated, arrays: dict[str, Any]) -> list[dict[str, Any]]:
-    """The operations that stand at a tie or within rounding of one, with their numbers."""
+    """The operations that stand at a tie or within rounding of one, with their line and their numbers."""
     compiled, of = function.compiled, function.request.of
-    names = [place_words(place) for place in tie_places(compiled)]
+    places = tie_places(compiled)
+    names = [place_words(place) for place in places]
     if not names:
         return []
     counts = np.asarray(jax.jit(lambda params: tie_counts(compiled, of, params))(arrays))
     found = by_name(names, counts).items()
-    return [{"place": name, "at": int(n["at"]), "near": int(n["near"])} for name, n in found if n["near"] > 0]
+    lines = {name: place.expr.span.line for name, place in zip(names, places, strict=True)}
+    return [
+        {"place": name, "line": lines[name], "at": int(n["at"]), "near": int(n["near"])}
+        for name, n in found
+        if n["near"] > 0
+    ]
+
+
+def tie_labels(function: Differentiated, entries: list[dict[str, Any]]) -> tuple[Label, ...]:
+    """The places of the file that stand at a tie."""
+    spans = {place_words(place): place.expr.span for place in tie_places(function.compiled)}
+    return tuple(Label(spans[e["place"]], f"{e['at']} at a tie") for e in entries if e["at"] > 0)
 
 
 def tie_lines(entries: list[dict[str, Any]]) -> list[str]:
