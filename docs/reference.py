@@ -215,10 +215,5 @@ def options_table(verb: str) -> str:
 
 def verbs_table() -> str:
     """All verbs, with the line that the command line says of each."""
-    rows = [f"| `karush {verb}` | {line}{later(module)} |" for verb, (module, line) in VERBS.items()]
+    rows = [f"| `karush {verb}` | {line} |" for verb, (_, line) in VERBS.items()]
     return "\n".join(["| verb | does |", "| --- | --- |", *rows])
-
-
-def later(module: str) -> str:
-    """A note behind a verb whose work has not come."""
-    return " *Not available yet.*" if module == "later" else ""

@@ -26,7 +26,7 @@ VERBS = {
     "new": ("new", "Start a model from a template."),
     "doc": ("doc", "Write documentation of a model."),
     "lsp": ("language_server", "Serve an editor."),
-    "bench": ("later", "Measure a model."),
+    "bench": ("bench", "Count and measure what derivatives cost and what ties do."),
 }
 
 
