@@ -14,9 +14,11 @@ from jax import export
 
 import karush
 from karush.cli.app import run
+from karush.compiler.library import load_library
 from karush.compiler.lowering.colouring import WORTH_COLOURING, Colouring, colouring_of
 from karush.compiler.lowering.compressed import coloured_jacobian, jacobian
 from karush.compiler.lowering.tangent_program import tangent_program
+from karush.stdlib.primitive_names import ELEMENTWISE
 from karush.stdlib.primitives.table import PRIMITIVES
 
 needs_asdex = pytest.mark.skipif(find_spec("asdex") is None, reason="the extra `sparsity` is not installed")
@@ -60,6 +62,23 @@ def test_the_entries_are_those_of_the_whole_jacobian(name, modes):
     value, entries = jax.jit(lambda u: coloured_jacobian(function, u, colouring))(jnp.asarray(POINT))
     np.testing.assert_allclose(value, function(jnp.asarray(POINT)), rtol=1e-14)
     np.testing.assert_allclose(entries, jax.jacrev(function)(jnp.asarray(POINT)), rtol=1e-13, atol=1e-14)
+
+
+@needs_asdex
+def test_every_elementwise_function_of_the_library_keeps_its_entries_apart():
+    library = load_library()
+    atoms = (library.atom(name) for name in sorted(library.atom_names()))
+    arities = {atom.primitive: len(atom.params) for atom in atoms if atom and atom.primitive in ELEMENTWISE}
+    assert set(arities) == ELEMENTWISE
+    point = jnp.linspace(0.05, 0.95, WORTH_COLOURING)
+
+    def function(u):
+        return jnp.concatenate([PRIMITIVES[name](u, *[0.8] * (arity - 1)) for name, arity in arities.items()])
+
+    colouring = found(function, point)
+    assert colouring.mode == "jvp" and colouring.count == 1
+    entries = coloured_jacobian(function, point, colouring)[1]
+    np.testing.assert_allclose(entries, jax.jacfwd(function)(point), rtol=1e-12, atol=1e-14)
 
 
 @needs_asdex
