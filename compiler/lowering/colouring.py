@@ -44,6 +44,9 @@ MOST_ENTRIES = 20_000_000
 BLOCKS = 32
 """Blocks of columns in a first, coarse pattern, which tells how many dependences the fine one has."""
 
+MOST_BLOCKS = 0.75 * BLOCKS
+"""Of the blocks, how many a row may have entries in on average: with more it is taken for full."""
+
 REPAIR = 'pip install "karush[sparsity]"'
 
 
@@ -99,15 +102,20 @@ def _coloured(asdex: Any, program: TangentProgram, modes: Sequence[Mode]) -> Col
 
     t, *rest = (np.zeros(shape.shape, shape.dtype) for shape in program.shapes)
     coarse = asdex.jacobian_sparsity(by_blocks, np.zeros(BLOCKS, t.dtype), *rest, argnums=0)
-    if program.work * width * coarse.nnz / m > MOST_ENTRIES:
+    touched = coarse.nnz / m
+    if touched > MOST_BLOCKS or program.work * width * touched > MOST_ENTRIES:
         return "no sparse pattern"
     pattern = asdex.jacobian_sparsity(program.tangent, t, *rest, argnums=0)
+    rows, columns = np.asarray(pattern.rows), np.asarray(pattern.cols)
     found = []
     for mode in modes:
+        # the columns that meet in a row all have colours of their own, and rows likewise
+        least = np.max(np.bincount(rows if mode == "jvp" else columns), initial=0)
+        if 2 * least > min(m, n):
+            continue
         colours, count = (asdex.color_cols if mode == "jvp" else asdex.color_rows)(pattern)
-        rows, columns = np.asarray(pattern.rows), np.asarray(pattern.cols)
         found.append(Colouring(mode, np.asarray(colours), int(count), rows, columns, (m, n)))
-    best = min(found, key=lambda colouring: colouring.count)
-    if 2 * best.count > min(m, n):
-        return f"no sparse pattern: {best.count} colours"
+    best = min(found, key=lambda colouring: colouring.count, default=None)
+    if best is None or 2 * best.count > min(m, n):
+        return "no sparse pattern"
     return best
