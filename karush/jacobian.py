@@ -22,6 +22,7 @@ from karush.compiler.lowering.tangent_program import tangent_program
 from karush.derivative import Arrays, Differentiated
 from karush.evidence import Solved
 from karush.result import EvidenceRecord
+from karush.solvers.evidence import DerivativeStatus
 
 
 @jax.tree_util.register_dataclass
@@ -81,9 +82,11 @@ def jacobian(
 
     if colouring is not None:
         value, solved = value_of(moved)
-        gradients = coloured(value_of, moved, value, colouring)
+        gradients, lacking = coloured(value_of, moved, value, colouring)
         cotangents = jnp.ones((1, *value.shape), value.dtype)  # the evidence of a plain function depends on no row
-    elif mode == "vjp":
+        evidence = undefined_where(lacking, worst_evidence(function, given, solved, cotangents))
+        return Jacobian(value, function.masked(gradients, evidence, cotangents), evidence, solved)
+    if mode == "vjp":
         value, back, solved = jax.vjp(value_of, moved, has_aux=True)
         cotangents = basis(value)
         (rows,) = jax.vmap(back)(cotangents)
@@ -96,15 +99,22 @@ def jacobian(
     return Jacobian(value, function.masked(gradients, evidence, cotangents), evidence, solved)
 
 
-def coloured(value_of: Any, moved: Arrays, value: Array, colouring: Colouring) -> Arrays:
-    """∂of/∂param for every param, by products with sums of columns or rows."""
+def coloured(value_of: Any, moved: Arrays, value: Array, colouring: Colouring) -> tuple[Arrays, Array]:
+    """∂of/∂param for every param, by products with sums of columns or rows; and whether the pattern was wrong."""
     flat, back = ravel_pytree(moved)
-    whole = coloured_jacobian(lambda x: value_of(back(x))[0].ravel(), flat, colouring)[1]
+    _, whole, lacking = coloured_jacobian(lambda x: value_of(back(x))[0].ravel(), flat, colouring)
     gradients, first = {}, 0
     for name, array in sorted(moved.items()):  # as ravel_pytree orders them
         part = whole[:, first : first + array.size]
         gradients[name], first = part.reshape(value.shape + array.shape), first + array.size
-    return {name: gradients[name] for name in moved}
+    return {name: gradients[name] for name in moved}, lacking
+
+
+def undefined_where(doubtful: Array, evidence: EvidenceRecord) -> EvidenceRecord:
+    """The evidence, with no derivative vouched for where there is a doubt."""
+    own = (evidence["status"], evidence["params"])
+    status, params = jax.tree.map(lambda s: jnp.where(doubtful, DerivativeStatus.UNDEFINED, s).astype(s.dtype), own)
+    return EvidenceRecord({**evidence, "status": status, "params": params})
 
 
 def basis(like: Array) -> Array:

@@ -44,8 +44,8 @@ def _of_vectors(function: Function, point: Array) -> Function:
     return lambda x: function(x.reshape(point.shape)).ravel()
 
 
-def coloured_jacobian(function: Function, point: Array, colouring: Colouring) -> tuple[Array, Array]:
-    """The value of a function of vectors and its Jacobian."""
+def coloured_jacobian(function: Function, point: Array, colouring: Colouring) -> tuple[Array, Array, Array]:
+    """The value of a function of vectors, its Jacobian, and whether the pattern lacks an entry of it."""
     value, products = _linear(function, point, colouring.mode)
     rows, columns = jnp.asarray(colouring.rows), jnp.asarray(colouring.columns)
     ours, others = (columns, rows) if colouring.mode == "jvp" else (rows, columns)
@@ -57,7 +57,7 @@ def coloured_jacobian(function: Function, point: Array, colouring: Colouring) ->
     lacking = _differs(entries * direction[ours], others, compressed[-1])
     zero, entries = (jnp.where(lacking, jnp.nan, array) for array in (jnp.zeros((), entries.dtype), entries))
     blank = jnp.broadcast_to(zero, colouring.shape)
-    return value, blank.at[rows, columns].set(entries, unique_indices=True)
+    return value, blank.at[rows, columns].set(entries, unique_indices=True), lacking
 
 
 def _linear(function: Function, point: Array, mode: Mode) -> tuple[Array, Function]:

@@ -18,6 +18,10 @@ from karush.compiler.library import load_library
 from karush.compiler.lowering.colouring import WORTH_COLOURING, Colouring, colouring_of
 from karush.compiler.lowering.compressed import coloured_jacobian, jacobian
 from karush.compiler.lowering.tangent_program import tangent_program
+from karush.derivative import differentiated
+from karush.jacobian import choose_mode
+from karush.jacobian import jacobian as whole_jacobian
+from karush.solvers.evidence import DerivativeStatus
 from karush.stdlib.primitive_names import ELEMENTWISE
 from karush.stdlib.primitives.table import PRIMITIVES
 
@@ -59,7 +63,7 @@ def test_the_entries_are_those_of_the_whole_jacobian(name, modes):
         return
     if modes == ("jvp", "vjp"):
         assert colouring.count == (count or colouring.count) and (colouring.mode == mode or count is None)
-    value, entries = jax.jit(lambda u: coloured_jacobian(function, u, colouring))(jnp.asarray(POINT))
+    value, entries, _ = jax.jit(lambda u: coloured_jacobian(function, u, colouring))(jnp.asarray(POINT))
     np.testing.assert_allclose(value, function(jnp.asarray(POINT)), rtol=1e-14)
     np.testing.assert_allclose(entries, jax.jacrev(function)(jnp.asarray(POINT)), rtol=1e-13, atol=1e-14)
 
@@ -147,6 +151,22 @@ def test_a_pattern_that_lacks_an_entry_gives_no_number(mode):
     assert np.isnan(coloured_jacobian(banded, point, wrong)[1]).all()
     merged = replace(colouring, colours=np.minimum(colouring.colours, 1))
     assert np.isnan(coloured_jacobian(banded, point, merged)[1]).all()
+
+
+@needs_asdex
+def test_the_evidence_says_that_a_pattern_was_wrong():
+    model = karush.loads(MODEL)
+    prepared = model.prepare(DATA)
+    function = differentiated(model, prepared.compiled, "r", ("u", "h"))
+    _, _, colouring = choose_mode(function, prepared.arrays, "auto")
+    kept = np.arange(len(colouring.rows)) != 5
+    wrong = replace(colouring, rows=colouring.rows[kept], columns=colouring.columns[kept])
+    statuses = []
+    for one in (colouring, wrong):
+        answer = whole_jacobian(function, one.mode, prepared.arrays, one)
+        statuses.append(int(answer.evidence["status"]))
+        assert bool(np.isnan(answer.gradients["u"]).any()) == (one is wrong)
+    assert statuses == [DerivativeStatus.UNIQUE, DerivativeStatus.UNDEFINED]
 
 
 REFUSED = {
