@@ -1,9 +1,10 @@
 """What reverse derivatives store: every step, or the roots of their number with `derivative unroll(checkpoint = sqrt)`.
 
-A sum over T lanes of a chain of operations. The reverse derivative keeps what each lane computed, T · width numbers;
-in blocks of about √T lanes, each computed again when its derivative is taken, it keeps about √T of them (A. Griewank,
-Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation, 1992, in its
-simplest form). A forward derivative keeps nothing, and yields one direction.
+A sum over T lanes, each a chain of matrix products, which XLA keeps (chains of operations on entries it may compute
+again of its own accord). The reverse derivative keeps what each lane computed, T · width numbers; in blocks of about √T
+lanes, each computed again when its derivative is taken, it keeps about √T of them (A. Griewank, Achieving logarithmic
+growth of temporal and spatial complexity in reverse automatic differentiation, 1992, in its simplest form). A forward
+derivative keeps nothing, and yields one direction.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from karush.figures.measuring import Function, build, in_turn, operations, slope
 from karush.problem import loads
 
 LENGTHS = (256, 1024, 4096)
-WIDTH = 64
+WIDTH = 32
 CHAIN = """dim T, d
-param X[T, d], w[d]
-let total = sum(sumsq(tanh(w * tanh(w * tanh(w * X[i])))) / d for i in T)
+param X[T, d], W[d, d]
+let total = sum(sumsq(tanh(tanh(tanh(X[i] @ W) @ W) @ W)) for i in T)
 """
 BLOCKS = "derivative unroll(checkpoint = sqrt)\n"
 
@@ -46,15 +47,15 @@ def memory(T: Sequence[int] = LENGTHS, width: int = WIDTH, rounds: int = 7) -> F
 def measured(length: int, width: int, rounds: int) -> dict[str, Any]:
     """One row."""
     random = np.random.default_rng(0)
-    data = {"X": random.normal(size=(length, width)), "w": random.normal(size=width)}
+    data = {"X": random.normal(size=(length, width)), "W": random.normal(size=(width, width)) / width**0.5}
     functions: dict[str, Differentiated] = {}
     for name, text in (("reverse", CHAIN), ("blocks", BLOCKS + CHAIN)):
         problem = loads(text).with_options(dtype="f32")
         prepared = problem.prepare(data)
-        functions[name] = differentiated(problem, prepared.compiled, "total", ["w"])
+        functions[name] = differentiated(problem, prepared.compiled, "total", ["W"])
     arrays = dict(prepared.arrays)
     programs = {name: gradient_of(function) for name, function in functions.items()}
-    programs["forward"] = tangent_of(functions["reverse"], jnp.ones(width, jnp.float32))
+    programs["forward"] = tangent_of(functions["reverse"], jnp.ones((width, width), jnp.float32))
     counts = {name: operations(program, arrays) for name, program in programs.items()}
     built = {name: build(program, arrays) for name, program in programs.items()}
     times = in_turn({name: one.call for name, one in built.items()}, rounds)
@@ -75,6 +76,6 @@ def tangent_of(function: Differentiated, tangent: jax.Array) -> Function:
     """params ↦ value and the derivative along a tangent."""
 
     def both(given: Any) -> Any:
-        return jax.jvp(lambda m: function.value(m, given)[0], (function.start(given),), ({"w": tangent},))
+        return jax.jvp(lambda m: function.value(m, given)[0], (function.start(given),), ({"W": tangent},))
 
     return both
