@@ -101,13 +101,19 @@ class Differentiated:
         start = self.compiled.start(self.params(moved, given))
         return start, self.compiled.program(start)
 
-    def evidence(self, moved: Arrays, given: Mapping[str, Any], solved: Solved, cotangent: Array) -> EvidenceRecord:
-        """The evidence of the output and a cotangent."""
+    def solved_evidence(
+        self, moved: Arrays, given: Mapping[str, Any], solved: Solved, cotangent: Array
+    ) -> EvidenceRecord:
+        """The evidence of the output and a cotangent as far as the problems that are solved go."""
 
         def back(data: QuadraticProgram) -> Arrays:
             return jax.vjp(lambda m: self.program(m, given)[1], moved)[1](data)[0]
 
-        found = pair_evidence(self.compiled, self.request.of, solved, cotangent, back, self.request.wrt)
+        return pair_evidence(self.compiled, self.request.of, solved, cotangent, back, self.request.wrt)
+
+    def evidence(self, moved: Arrays, given: Mapping[str, Any], solved: Solved, cotangent: Array) -> EvidenceRecord:
+        """The evidence of the output and a cotangent; conservative where an operation stands at a tie."""
+        found = self.solved_evidence(moved, given, solved, cotangent)
         if not tie_places(self.compiled):
             return found
         counts = tie_counts(self.compiled, self.request.of, self.params(moved, given))

@@ -12,6 +12,7 @@ the chain rule is exact (stdlib/primitives/ties.py). From it:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -23,9 +24,10 @@ from jax.flatten_util import ravel_pytree
 from karush.derivative import Arrays, Differentiated, differentiated
 from karush.evidence import Solved
 from karush.jacobian import Jacobian, basis, worst_evidence
-from karush.outputs import DerivativeError
+from karush.outputs import DerivativeError, pick
 from karush.problem import Problem
-from karush.result import Record
+from karush.result import EvidenceRecord, Record
+from karush.solvers.evidence import DerivativeStatus
 from karush.stdlib.primitives.ties import ALONG, DIRECTIONS, IN_ORDER
 
 
@@ -34,14 +36,14 @@ def clarke(
 ) -> Callable[..., Record]:
     """An element of the Clarke derivative: ``clarke(m, of="y")(x=x)`` is a record of params.
 
-    All entries are from the piece that a random direction moves into. DerivativeError (E0704) for a problem that is
-    solved, and for files that take derivatives themselves.
+    All entries are from the piece that a random direction moves into; NaN where a solution stands at a kink itself.
+    DerivativeError (E0704) for files that take derivatives themselves.
     """
 
     def at(**params: Any) -> Record:
         prepared = problem.prepare(params)
         function = differentiated(problem, prepared.compiled, of, wrt)
-        check_directional(function, "clarke")
+        check_directional(function, "clarke", solves=True)
         direction = random_direction(function, seed)
         jitted = jax.jit(lambda given: clarke_jacobian(function, direction, given).gradients)
         return Record(jitted(dict(prepared.arrays)))
@@ -58,20 +60,18 @@ def lexicographic(problem: Problem, of: str = "objective", wrt: Sequence[str] | 
     def at(**params: Any) -> Record:
         prepared = problem.prepare(params)
         function = differentiated(problem, prepared.compiled, of, wrt)
-        check_directional(function, "ld")
+        check_directional(function, "ld", solves=True)
         jitted = jax.jit(lambda given: lexicographic_jacobian(function, given).gradients)
         return Record(jitted(dict(prepared.arrays)))
 
     return at
 
 
-def check_directional(function: Differentiated, mode: str) -> None:
-    """Refuse what has no derivative of this kind: a problem that is solved, derivatives within the file."""
+def check_directional(function: Differentiated, mode: str, *, solves: bool = False) -> None:
+    """Refuse what directions cannot be taken through: derivatives within the file; a problem, unless it ``solves``."""
     compiled = function.compiled
-    if compiled.form is not None or compiled.steps:
-        raise DerivativeError(
-            "E0704", f"--mode {mode} is for plain functions; a solution at a kink has one-sided derivatives (--side)"
-        )
+    if (compiled.form is not None or compiled.steps) and not solves:
+        raise DerivativeError("E0704", f"--mode {mode} is for functions without a problem that is solved")
     if not function.is_directional:
         raise DerivativeError("E0704", f"--mode {mode} does not go through derivatives that the file takes")
 
@@ -96,7 +96,7 @@ def clarke_jacobian(function: Differentiated, direction: Arrays, given: Mapping[
     cotangents = basis(moving)
     (rows,) = jax.vmap(back)(cotangents)
     gradients = {name: rows[name].reshape(value.shape + moved[name].shape) for name in moved}
-    return Jacobian(value, gradients, worst_evidence(function, given, solved, cotangents), solved)
+    return _where_it_is_one(function, given, Jacobian(value, gradients, _evidence(function, given, solved), solved))
 
 
 def along_all(function: Differentiated, given: Mapping[str, Any], directions: Array) -> tuple[Array, Array, Solved]:
@@ -137,4 +137,28 @@ def _columns(function: Differentiated, given: Mapping[str, Any], found: tuple[Ar
         gradients[name] = rates[..., first : first + array.size].reshape(value.shape + array.shape)
         first += array.size
     in_order = {name: gradients[name] for name in moved}
-    return Jacobian(value, in_order, worst_evidence(function, given, solved, basis(value)), solved)
+    return _where_it_is_one(function, given, Jacobian(value, in_order, _evidence(function, given, solved), solved))
+
+
+def _evidence(function: Differentiated, given: Mapping[str, Any], solved: Solved) -> EvidenceRecord:
+    return worst_evidence(function, given, solved, basis(pick(solved.outcome, function.request.of)))
+
+
+def _where_it_is_one(function: Differentiated, given: Mapping[str, Any], found: Jacobian) -> Jacobian:
+    """NaN and undefined where a solution stands at a kink: its linear rule takes an element there, not a direction."""
+    if function.compiled.form is None and not function.compiled.steps:
+        return found
+    moved = function.start(given)
+    rows = jax.vmap(lambda seed: function.solved_evidence(moved, given, found.solved, seed))(basis(found.value))
+    worst = jax.tree.map(lambda status: jnp.max(status, axis=0), rows["params"])
+    statuses = {}
+    for name in moved:
+        kinked = worst[name] != DerivativeStatus.UNIQUE
+        statuses[name] = jnp.where(kinked, DerivativeStatus.UNDEFINED, found.evidence["params"][name])
+    gradients = {
+        name: jnp.where(statuses[name] == DerivativeStatus.UNDEFINED, jnp.nan, array)
+        for name, array in found.gradients.items()
+    }
+    status = jnp.max(jnp.stack([found.evidence["status"], *statuses.values()])).astype(jnp.int32)
+    evidence = EvidenceRecord({**found.evidence, "status": status, "params": Record(statuses)})
+    return replace(found, gradients=gradients, evidence=evidence)

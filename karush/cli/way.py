@@ -63,7 +63,7 @@ class Way:
             )
         if self.mode in DIRECTIONAL:
             try:
-                check_directional(function, self.mode)
+                check_directional(function, self.mode, solves=self.mode != "vertices")
             except DerivativeError as error:
                 raise usage(error.message) from None
         if self.mode == "clarke":

@@ -89,15 +89,26 @@ def test_an_if_follows_the_direction_into_its_branch() -> None:
         assert pair == (float(expected["x"]), float(expected["y"]))
 
 
-def test_modes_by_direction_refuse_what_has_no_pieces() -> None:
-    from karush.directional import check_directional
+def test_modes_by_direction_refuse_derivatives_within() -> None:
+    problem = karush.loads("param p\nlet y = grad(abs(p)^3, p)")
+    with pytest.raises(DerivativeError, match="--mode clarke"):
+        karush.clarke(problem, of="y")(p=1.0)
 
-    for text in ("param p\nvar x in nonneg\nminimize (x - p)^2", "param p\nlet y = grad(abs(p)^3, p)"):
-        problem = karush.loads(text)
-        compiled = problem.prepare({"p": 1.0}).compiled
-        function = differentiated(problem, compiled, "x" if "var" in text else "y", None)
-        with pytest.raises(DerivativeError, match="--mode clarke"):
-            check_directional(function, "clarke")
+
+LASSO = """model shrink(q, lam in pos) {
+  var c
+  minimize (c - q)^2 / 2 + lam * abs(c)
+}
+param x, lam in pos
+let y = relu(x - 2) - relu(2 - x) + shrink(q = x, lam = lam).c
+"""
+
+
+@pytest.mark.parametrize(("x", "slope"), [(2.0, 2.0), (0.5, 1.0), (1.0, np.nan)])
+def test_through_solutions_directions_go_where_these_are_smooth(x: float, slope: float) -> None:
+    """At x = lam the soft threshold has a kink, which no direction decides."""
+    for found in (karush.clarke, karush.lexicographic):
+        np.testing.assert_allclose(found(karush.loads(LASSO), of="y")(x=x, lam=1.0).x, slope, atol=1e-9)
 
 
 # ---------------------------------------------------------------- choices by call
