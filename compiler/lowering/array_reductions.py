@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from karush.stdlib.primitives.exponentials import log_sum_exp
+
 JOINED: dict[str, Callable[[Array, Array], Array]] = {
     "sum": jnp.add,
     "prod": jnp.multiply,
@@ -42,7 +44,7 @@ def combine(operator: str, values: Array, holds: Array, axes: int) -> Array:
         case "min":
             return jnp.min(values, axis=over)
         case "logsumexp":
-            return jax.scipy.special.logsumexp(values, axis=over)
+            return log_sum_exp(values, over)
         case "mean":
             return jnp.sum(values, axis=over) / jnp.sum(holds, axis=over).astype(values.dtype)
     raise ValueError(f"unknown reduction {operator}")

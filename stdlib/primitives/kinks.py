@@ -58,6 +58,8 @@ class Pieces:
             return jnp.zeros_like(x)
         if self.least is not None and tie == Element(LEAST):
             return self.least(x) * tangent
+        if self.is_of_numbers(tie):
+            return self.slope(x, tangent, tie) * tangent
         moved = _along(self.slopes[0], x, tangent)
         for k, kink in enumerate(self.kinks):
             element = self.element(k, tie)
@@ -65,6 +67,23 @@ class Pieces:
             if element is not None and element not in self.sides(k):
                 moved = jnp.where(x == kink.at, element * tangent, moved)
         return moved
+
+    def is_of_numbers(self, tie: Tie) -> bool:
+        """Whether the slope costs less as an array of numbers than as a choice of moved tangents."""
+        if not isinstance(tie, Element) or any(map(callable, self.slopes)):
+            return False
+        own = [k for k in range(len(self.kinks)) if self.element(k, tie) not in self.sides(k)]
+        return bool(own) or not set(self.slopes) <= {0.0, 1.0}
+
+    def slope(self, x: Array, tangent: Array, tie: Tie) -> Array:
+        """The slope where all pieces have numbers for slopes, at a kink the element that is taken there."""
+        here = jnp.asarray(self.slopes[0], x.dtype)
+        for k, kink in enumerate(self.kinks):
+            element, after = self.element(k, tie), self.slopes[k + 1]
+            here = jnp.where(self.passed(k, x, tangent, tie), jnp.asarray(after, x.dtype), here)
+            if element is not None and element not in self.sides(k):
+                here = jnp.where(x == kink.at, jnp.asarray(element, x.dtype), here)
+        return here
 
     def sides(self, k: int) -> tuple[float, float]:
         """The slopes on both sides of a kink."""

@@ -14,9 +14,7 @@ from karush.derivative import differentiated
 from karush.template import sizes_for
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(
-    [*ROOT.glob("examples/*/*.opt"), *ROOT.glob("tests/models/*.opt"), *ROOT.glob("../shared/models/*/*.opt")]
-)
+FILES = sorted([*ROOT.glob("examples/*/*.opt"), *ROOT.glob("tests/models/*.opt")])
 ROUNDING = 1 + 1e-12
 
 
