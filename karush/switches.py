@@ -18,9 +18,10 @@ import numpy as np
 from jax import Array
 
 from karush.compiler.analyse import Analysis
-from karush.compiler.dependence import Dependence, children, walk
+from karush.compiler.dependence import Dependence, walk
 from karush.compiler.facts.differentiability import behind
 from karush.compiler.facts.fact import Facts, Meeting
+from karush.compiler.facts.guards import Around, conditions_around
 from karush.compiler.facts.reach import places
 from karush.compiler.facts.verdicts import Place
 from karush.compiler.lowering.compiled import Compiled
@@ -34,7 +35,6 @@ from karush.compiler.model import (
     InlineProblem,
     Kind,
     ModelField,
-    Named,
     Reduce,
 )
 from karush.compiler.nodes import number
@@ -59,7 +59,7 @@ class Choice:
     test: Expr
     then: Expr
     orelse: Expr
-    around: tuple[tuple[Expr, bool], ...]
+    around: Around
     place: Place
 
 
@@ -100,38 +100,17 @@ def unproved(facts: Facts, roots: Sequence[Expr]) -> Iterator[Choice]:
         if node in facts.seams and facts.seams[node].meeting is Meeting.UNPROVED
     }
     if wanted:
-        around = _conditions_around(roots)
+        around = conditions_around(roots)
         for node, place in wanted.items():
             yield from _choice(node, place, around[node])
 
 
-def _choice(node: Expr, place: Place, around: tuple[tuple[Expr, bool], ...]) -> Iterator[Choice]:
+def _choice(node: Expr, place: Place, around: Around) -> Iterator[Choice]:
     match node:
         case Apply(atom="if", arguments=(test, then, orelse)):
             yield Choice(test, then, orelse, around, place)
         case Reduce(condition=Expr() as test, operator=operator) if operator in EMPTY:
             yield Choice(test, node.body, number(EMPTY[operator], node.span), around, place)
-
-
-def _conditions_around(roots: Sequence[Expr]) -> dict[Expr, tuple[tuple[Expr, bool], ...]]:
-    """For every node the conditions under which it is evaluated, along the first way to it."""
-    found: dict[Expr, tuple[tuple[Expr, bool], ...]] = {}
-    pending: list[tuple[Expr, tuple[tuple[Expr, bool], ...]]] = [(root, ()) for root in reversed(roots)]
-    while pending:
-        node, around = pending.pop()
-        if node in found:
-            continue
-        found[node] = around
-        match node:
-            case Apply(atom="if", arguments=(test, then, orelse)):
-                pending += [(orelse, (*around, (test, False))), (then, (*around, (test, True))), (test, around)]
-            case Reduce(condition=Expr() as test):
-                pending += [(node.body, (*around, (test, True))), (test, around)]
-            case Named():
-                pending.append((node.value, around))
-            case _:
-                pending += [(child, around) for child in reversed(children(node))]
-    return found
 
 
 # ---------------------------------------------------------------- one choice on data

@@ -12,7 +12,9 @@ from karush.cli.exits import DONE
 from karush.cli.options import Verb, data_options, not_available
 from karush.cli.session import look_at, open_model, usage
 from karush.compiler.analyse import Analysis
+from karush.compiler.facts.differentiability import differentiated
 from karush.compiler.facts.fact import Facts
+from karush.compiler.facts.guards import guarded_lines
 from karush.compiler.facts.verdicts import verdicts
 from karush.compiler.model import Model
 from karush.compiler.show.curvature import why_not_convex
@@ -128,7 +130,7 @@ def differentiability(model: Model, facts: Facts) -> list[str]:
     lines: dict[str, None] = {}
     for verdict in told:
         lines |= dict.fromkeys([verdict.line, *(f"  {place.line}" for place in verdict.places)])
-    return list(lines)
+    return [*lines, *dict.fromkeys(guarded_lines(facts, differentiated(model)))]
 
 
 NO_DERIVATIVES = ("none yet: they come with the solver",)

@@ -10,6 +10,7 @@ import pytest
 from karush.compiler.library import load_library
 from karush.stdlib.lattice import Monotonicity, Smoothness
 from karush.stdlib.primitives.table import PRIMITIVES
+from karush.stdlib.primitives.table import RULES as TIE_RULES
 from karush.stdlib.shape import SHAPE_RULES, ShapeError, Size, result_shape
 from karush.stdlib.smoothness import smoothness
 
@@ -24,6 +25,10 @@ def smooth_enough(name: str) -> bool:
 
 
 # ---------------------------------------------------------------- the table itself
+
+
+def test_every_operation_with_a_tie_has_its_place_among_the_facts() -> None:
+    assert all(smoothness(name) is Smoothness.NONSMOOTH for name in TIE_RULES)
 
 
 def test_primitives_and_atoms_cover_each_other() -> None:

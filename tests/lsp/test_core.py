@@ -283,6 +283,9 @@ def test_hover_of_an_operator_tells_of_its_expression() -> None:
         ("var x\nminimize hub|er(x)", "convex in x"),
         ("var x in bo|x(0, 1)\nminimize x^2", "a <= x"),
         ("dim n\nlet a = ey|e(n)", "identity"),
+        ("param p\nlet a|b = relu(p)", "derivative: conservative\n- line 2: `relu(p)`: a kink of relu at 0"),
+        ("param p\nlet ab = relu(p)\nlet c = a|b + 1", "derivative: conservative"),
+        ("param p\nlet a|b = p / (p^2 + 1)", "derivative: smooth"),
         ("fn f(x) = x^2 ## a square\nlet a = |f(2)", "a square"),
     ],
 )

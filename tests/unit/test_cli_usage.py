@@ -127,6 +127,51 @@ def test_an_integer_param_has_no_derivative(capsys, model, data):
     assert "E0704" in capsys.readouterr().err
 
 
+ROUGH = """param p, q in pos
+let a = relu(p) + max(q, -1)
+let b = a / q
+let c = floor(p) * b
+let d = if p > 0 then sqrt(p) else 0
+"""
+
+
+def test_check_says_how_far_functions_can_be_differentiated(capsys, tmp_path):
+    path = tmp_path / "rough.opt"
+    path.write_text(ROUGH)
+    assert run(["check", str(path)]) == 0
+    assert capsys.readouterr().out.endswith("ok, FUNCTION; not path differentiable: floor at whole numbers\n")
+    assert run(["check", str(path), "--format", "json"]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    words = {told["name"]: told["verdict"] for told in file["verdicts"]}
+    assert words == {
+        "a": "conservative", "b": "conservative", "c": "not path differentiable", "d": "not locally Lipschitz",
+    }  # fmt: skip
+    first, second, *_ = file["verdicts"]
+    assert second["through"] == ["a"] and not second["places"]
+    (place,) = first["places"]
+    assert (place["line"], place["column"], place["function"], place["at"]) == (2, 9, "relu", "0")
+    assert run(["check", str(path), "--format", "sarif"]) == 0
+    (log,) = json.loads(capsys.readouterr().out)["runs"]
+    assert list(log["properties"]["verdicts"].values()) == [file["verdicts"]]
+
+
+def test_explain_says_where_functions_are_rough_and_what_is_guarded(capsys, tmp_path):
+    path = tmp_path / "rough.opt"
+    path.write_text(ROUGH)
+    assert run(["explain", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "  a: conservative\n    line 2: `relu(p)`: a kink of relu at 0, slope there: 0 (least norm); instead" in said
+    assert "  b: conservative, by `a`\n  c: not path differentiable\n    line 4: `floor(p)`: a jump of floor" in said
+    assert "line 5: `sqrt(p)` in a branch of `p > 0`: guarded" in said
+
+
+def test_a_stated_element_is_told(capsys, tmp_path):
+    path = tmp_path / "rough.opt"
+    path.write_text("param p\nlet a = relu(p)\nderivative rule(relu = 0.5)\n")
+    assert run(["explain", str(path)]) == 0
+    assert "slope there: 0.5 (as the file states)" in capsys.readouterr().out
+
+
 def test_check_says_what_a_model_is(capsys, model):
     assert run(["check", model]) == 0
     assert capsys.readouterr().out == f"{model}: ok, QP, convex; functions smooth\n"
