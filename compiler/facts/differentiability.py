@@ -70,8 +70,8 @@ def _asked(model: Model, facts: Facts) -> Iterator[tuple[Place, str]]:
                 if place.rough.is_certain and _meets(facts[place.decides].dependence, names):
                     yield place, f"`{text_of(node)}`"
     if model.derivative is not None:
-        for place in jumps(facts, tuple(problem_roots(model))):
-            if place.rough.is_certain:
+        for place in jumps(facts, problem_roots(model)):
+            if place.rough.is_certain and not facts[place.decides].dependence.vars:
                 yield place, f"`{' '.join(model.derivative.span.text.split())}`"
 
 
@@ -89,14 +89,18 @@ def behind(model: Model, facts: Facts, of: str) -> tuple[Expr, ...]:
 def refused_derivatives(model: Model, facts: Facts, of: str, wrt: Sequence[str]) -> list[Diagnostic]:
     """E0706 for every jump that a derivative of an output in some params flows through.
 
-    Where what jumps depends on an unknown, it moves with all params.
+    Of an output's own jumps, one of an unknown moves with all params. Within a problem a jump of unknowns is warned of
+    alone (W0706): in the distance to the nearest image, d - L round(d / L), it is meant, and away from the jumps the
+    implicit derivative is right.
     """
     params = frozenset(wrt)
+    own = {place.expr for place in jumps(facts, (model.lets[of],))} if of in model.lets else set()
     found = []
     for place in jumps(facts, behind(model, facts, of)):
         names = facts[place.decides].dependence
         hit = sorted(names.params & params)
-        if place.rough.is_certain and (hit or names.vars):
+        refused = bool(hit or names.vars) if place.expr in own else bool(hit) and not names.vars
+        if place.rough.is_certain and refused:
             found.append(_refused(place, f"the derivative of `{of}`" + (f" in `{hit[0]}`" if hit else "")))
     return found
 

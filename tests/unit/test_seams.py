@@ -15,6 +15,7 @@ import karush
 from karush.cli.app import run
 from karush.compiler.analyse import analyse_text
 from karush.compiler.facts import rational_polynomials as exact
+from karush.compiler.facts.differentiability import refused_derivatives
 from karush.compiler.facts.fact import Meeting, Seam
 from karush.outputs import DerivativeError
 
@@ -199,6 +200,27 @@ def test_branches_are_compared_on_data(switches, capsys, of, jump, met) -> None:
         assert entry["jump"] is None
     else:
         assert (entry["jump"] > 0.1) == jump and (jump or entry["jump"] < 1e-12)
+
+
+IMAGE = """param p, q, L in pos
+var x
+let near = round(x)
+let far = x + p
+minimize (x - p - L * round((x - p) / L))^2 + sign(q) * x
+"""
+
+
+@pytest.mark.parametrize(
+    "of, wrt, places",
+    [("x", ["p", "L"], []), ("x", ["q"], ["sign(q)"]), ("far", ["p"], []), ("near", ["p"], ["round(x)"]),
+     ("objective", ["p", "q", "L"], ["sign(q)"])],
+)  # fmt: skip
+def test_jumps_within_a_problem(of, wrt, places) -> None:
+    """Of unknowns they are meant; of params, and of an output itself, no derivative flows through them."""
+    analysis = analyse_text(IMAGE)
+    assert analysis.model is not None and analysis.facts is not None
+    refused = refused_derivatives(analysis.model, analysis.facts, of, wrt)
+    assert [finding.labels[0].span.text for finding in refused] == places
 
 
 def test_a_derivative_through_a_jump_is_refused(switches, capsys) -> None:
