@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from karush import __version__
-from karush.cli.checking import summary_of
+from karush.cli.checking import found_of
 from karush.cli.explain import explain_file
 from karush.cli.fixing import mend
 from karush.cli.show import printers_of
@@ -71,7 +71,7 @@ def well_told(analysis: Analysis, text: str) -> None:
     render(analysis.diagnostics)
     render(analysis.diagnostics, "concise", colour=True)
     to_sarif(analysis.diagnostics, __version__)
-    summary_of(analysis)
+    found_of(analysis)
 
 
 def formatted(source: Source) -> None:
