@@ -272,7 +272,7 @@ class Evaluator:
 
     def _extreme(self, expr: Reduce, rule: Rule, array: Array, scope: Scope) -> Array:
         """The greatest or least entries that a reduction is, by its rule."""
-        value = rule.function(self.atoms.ties.of(expr.operator))(array)
+        value = rule.function(self.atoms.ties.of(expr.operator), expr.operator)(array)
         return self._counted(expr, value, scope, lambda: rule.ties(array))
 
     def _counted(self, expr: Expr, value: Any, scope: Scope, ties: Callable[[], tuple[Array, Array] | None]) -> Any:
