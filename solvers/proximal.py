@@ -14,8 +14,24 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
+from karush.solvers.projections.balls import safe_norm
 from karush.solvers.projections.curved import bisect
 from karush.solvers.spectral import embedded, spectral_map
+
+# ---------------------------------------------------------------- thresholds
+
+
+def soft_threshold(v: Array, step: ArrayLike) -> Array:
+    """Of Σ |x|: every entry is lessened by ``step``, down to 0; at ±step the slope is 0, the least one."""
+    return jnp.where(jnp.abs(v) > step, v - jnp.sign(v) * step, 0)
+
+
+def group_threshold(v: Array, step: ArrayLike) -> Array:
+    """Of ‖x‖₂: max(0, 1 - step/‖v‖) v; inside the ball of radius ``step`` and on its sphere the derivative is 0."""
+    norm = safe_norm(v)
+    beyond = norm > step
+    return jnp.where(beyond, (1 - step / jnp.where(beyond, norm, 1)) * v, 0)
+
 
 # ---------------------------------------------------------------- exponentials and entropies
 
@@ -121,7 +137,7 @@ def _limited(w: Array, step: Array) -> Array:
 
 
 def _shrunk(w: Array, step: Array) -> Array:
-    return w - jnp.clip(w, -step, step)
+    return soft_threshold(w, step)
 
 
 def _barrier(w: Array, step: Array) -> Array:

@@ -91,7 +91,8 @@ def _power_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> t
     unit, near = (part / jnp.where(size > 0, size, 1) for part in (v, point))
     x, y = (jnp.where(p > 0, p, 1) for p in (near[0], near[1]))
     sign, r = jnp.sign(v[2]), jnp.abs(near[2])
-    room = jnp.abs(unit[2]) - r  # the multiplier of g = |z| - x^a y^(1-a)
+    # the multiplier of g = |z| - x^a y^(1-a): 0 where v is on the surface to all digits, and nothing bends
+    room = jnp.maximum(jnp.abs(unit[2]) - r, 0)
     b, zero = 1 - a, jnp.zeros((), v.dtype)
     normal = jnp.stack([-a * r / x, -b * r / y, sign])
     surface = Surface(normal, jnp.stack([y, -x, zero]), room * a * b * r, x * x * y * y)
@@ -99,6 +100,6 @@ def _power_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> t
     turned = jnp.stack([-(1 + a * slope) * r / x, (1 - b * slope) * r / y, zero])  # of the normal in a
     bent = surface.moved(change - room * turned * size * change_a, r * slope * size * change_a)
     straight = change * jnp.stack([(v[0] > 0).astype(v.dtype), (v[1] > 0).astype(v.dtype), zero])
-    outside = jnp.where((r > 0) & (room > 0), bent, straight)
+    outside = jnp.where(r > 0, bent, straight)
     moved = jnp.where(_inside(v, a), change, jnp.where(_polar(v, a), jnp.zeros_like(v), outside))
     return point, moved
