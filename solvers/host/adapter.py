@@ -20,8 +20,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.solvers import certificates
+from karush.solvers import certificates, cone_polish
 from karush.solvers.branching import at_most_once
+from karush.solvers.cone_frame import factorised_on_host
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.polish import Polished, guess, polish
 from karush.solvers.protocol import Settings
@@ -92,8 +93,11 @@ def _refined(problem: QuadraticProgram, point: Point, wanted: Array, tol: Array)
     depends on the objective's scale, which is a guess too: where it does not lead to a solution others are tried.
     """
     given = Polished(point, kkt_residuals(problem, point), jnp.zeros(_count(problem), jnp.int32))
-    if problem.cone_rows is not None:  # its rows are curved: the conditions are not one linear system
+    cones = problem.cone_rows
+    # Newton's steps on dense rows, or by products, cost more than they bring
+    if cones is not None and (problem.is_dense or not factorised_on_host(cones.cones)):
         return given
+    refine = polish if problem.cone_rows is None else cone_polish.polish
     balances = jnp.asarray(_BALANCES, problem.linear.dtype)
 
     def unfinished(state: tuple[Array, Polished]) -> Array:
@@ -107,7 +111,7 @@ def _refined(problem: QuadraticProgram, point: Point, wanted: Array, tol: Array)
         held, _ = jax.lax.optimization_barrier((problem, trial))
         scaled, scaling = equilibrate(held)
         labels = guess(rows_of(scaled), _pressed(scaling.scale(point), balances[trial]))
-        tried = polish(problem, point, labels, unfinished(state), 0.1 * _REFINED * tol)
+        tried = refine(problem, point, labels, unfinished(state), 0.1 * _REFINED * tol)
         return trial + 1, _chosen(~(worst(tried.residuals) >= worst(best.residuals)), tried, best)
 
     return jax.lax.while_loop(unfinished, once, (jnp.zeros((), jnp.int32), given))[1]
