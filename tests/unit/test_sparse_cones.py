@@ -255,13 +255,22 @@ def test_certificates_of_sparse_cones_verify_by_lane():
     assert certificates.unboundedness_defect(problem(0.0, False), proofs[2]) <= 1e-6
 
 
-def test_single_precision_reaches_its_own_tolerance():
+def test_a_batch_in_single_precision_reaches_its_own_tolerance():
     def narrow(leaf):
         return leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
-    problem = jax.tree.map(narrow, random_sparse("second_order", 60, 6))
-    found = jax.jit(lambda given: solve(given, Settings(), choose(facts_of(given), "pdhg")))(problem)
-    assert found.status <= Status.SOLVED_INACCURATE and found.point.x.dtype == jnp.float32
+    problem = jax.tree.map(narrow, random_sparse("second_order", 120, 6))
+    choice = choose(facts_of(problem), "pdhg")
+
+    def lane(linear):
+        found = solve(replace(problem, linear=linear), Settings(), choice)
+        return found.objective + jnp.sum(found.point.x), (found.status, found.point.x)
+
+    costs = jnp.stack([problem.linear, -problem.linear])
+    slopes, (status, x) = jax.jit(jax.vmap(jax.grad(lane, has_aux=True)))(costs)
+    assert np.all(status <= Status.SOLVED_INACCURATE) and x.dtype == slopes.dtype == jnp.float32
+    # the value moves by x; the sum of x does not, along the cost itself: twice the cost has the same solution
+    np.testing.assert_allclose(np.sum(slopes * costs, axis=1), np.sum(x * costs, axis=1), rtol=2e-2)
 
 
 def test_minres_solves_indefinite_and_singular_systems():
