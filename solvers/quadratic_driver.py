@@ -30,6 +30,7 @@ from karush.solvers import dual_active_set, interior_point, knapsack, pdhg, regu
 from karush.solvers.active_set_downdate import without
 from karush.solvers.active_set_factor import ActiveSetFactor
 from karush.solvers.branching import at_most_once
+from karush.solvers.cone_frame import factorised_on_host
 from karush.solvers.facts import facts_of
 from karush.solvers.forms.quadratic import Point, QuadraticProgram
 from karush.solvers.host import adapter
@@ -49,8 +50,9 @@ SMALL_VARIABLES, SMALL_ROWS = 512, 2048
 # Sparse programs of more variables that no host solver takes are solved by products alone.
 FIRST_ORDER = 2000
 
-# A sparse cone program of at most so many positions is differentiated with dense matrices.
-SMALL_DENSE = 2**15
+# A sparse cone program of at most so many positions is differentiated with dense matrices: so many where the host would
+# factorise it, and where nobody would.
+SMALL_DENSE, LARGE_DENSE = 2**15, 2**24
 
 # Every exchange adds or drops one row; this many per row have never been needed.
 EXCHANGES_PER_ROW = 10
@@ -305,7 +307,8 @@ def _wants_dense(problem: QuadraticProgram, one_sided: bool) -> bool:
         return False
     number = problem.equality_rhs.shape[0] + problem.inequality_matrix.shape[0] + rows.offset.shape[0]
     n = problem.linear.shape[0]
-    return one_sided or not isinstance(rows.matrix, BCOO) or (n + number) * n <= SMALL_DENSE
+    largest = SMALL_DENSE if factorised_on_host(rows.cones) else LARGE_DENSE
+    return one_sided or not isinstance(rows.matrix, BCOO) or (n + number) * n <= largest
 
 
 @dataclass(frozen=True)
