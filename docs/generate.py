@@ -27,6 +27,7 @@ MEASURED = {
     "jacobian_modes.md": "Jacobians by rows, columns and colours",
     "reverse_memory.md": "Memory of reverse mode",
     "against_jax.md": "A function beside JAX",
+    "nonsmooth.md": "The cost of nonsmooth derivatives",
 }
 EDITORS = {"editors.md": "Editors"}
 BADGE = """!!! warning "Not available yet"

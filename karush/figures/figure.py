@@ -15,7 +15,8 @@ Row = Mapping[str, Any]
 class Panel:
     """Columns ``ys`` drawn against the column ``x``, one curve for each value of the column ``by``.
 
-    ``where`` keeps the rows whose columns have these values; a power law is a straight line where ``is_log``.
+    ``where`` keeps the rows whose columns have these values. Both axes are logarithmic where ``is_log``, so that a
+    power law is a straight line; the vertical one is not, and begins at 0, where ``from_zero``.
     """
 
     title: str
@@ -24,6 +25,7 @@ class Panel:
     by: str | None = None
     is_log: bool = True
     where: tuple[tuple[str, Any], ...] = ()
+    from_zero: bool = False
 
     def rows(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that are drawn."""

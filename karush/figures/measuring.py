@@ -52,18 +52,32 @@ def operations(function: Function, *arguments: Any) -> float:
 
 
 def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float | None]:
-    """Median processor seconds (of all threads) of each call, in turns after a warm-up; None for no rounds."""
+    """Median processor seconds (of all threads) of each call, in turns after a warm-up; None for no rounds.
+
+    A short call is repeated within its turn; every second turn goes backwards.
+    """
     if rounds == 0:
         return dict.fromkeys(calls)
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            begin = time.process_time()
-            call()
-            seconds[name].append(time.process_time() - begin)
+    often = {name: max(1, min(MOST_REPEATS, int(SHORT / max(spent(call, 1), 1e-6)))) for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds):
+        for name in list(calls)[:: -1 if turn % 2 else 1]:
+            seconds[name].append(spent(calls[name], often[name]))
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+SHORT, MOST_REPEATS = 5e-3, 100
+"""Calls that take fewer seconds are repeated, so many times at most."""
+
+
+def spent(call: Callable[[], Any], times: int) -> float:
+    """Processor seconds of one call, by so many."""
+    begin = time.process_time()
+    for _ in range(times):
+        call()
+    return (time.process_time() - begin) / times
 
 
 def quotient(above: float | None, below: float | None) -> float | None:

@@ -4,7 +4,7 @@ A sum over T lanes, each a chain of matrix products, which XLA keeps (chains of 
 again of its own accord). The reverse derivative keeps what each lane computed, T · width numbers; in blocks of about √T
 lanes, each computed again when its derivative is taken, it keeps about √T of them (A. Griewank, Achieving logarithmic
 growth of temporal and spatial complexity in reverse automatic differentiation, 1992, in its simplest form). A forward
-derivative keeps nothing, and yields one direction.
+derivative keeps nothing for later, and yields one direction; it works on all lanes at once.
 """
 
 from __future__ import annotations

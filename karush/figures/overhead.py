@@ -63,7 +63,8 @@ def overhead(
             notes.append("torch is not installed: it is not in the table.")
     drawn = ("ratio", "ω", *(("flops", "time", "JAX time", "torch time") if rounds else ()))
     panels = tuple(
-        Panel(f"against {name}", name, drawn, where=(("varied", name),)) for name in ("layers", "neurons", "batch")
+        Panel(f"against {name}", name, drawn, where=(("varied", name),), from_zero=True)
+        for name in ("layers", "neurons", "batch")
     )
     return Figure("overhead", "The overhead of a gradient", tuple(rows), tuple(notes), panels)
 
@@ -76,8 +77,8 @@ def measured(size: Size, data: str, rounds: int) -> dict[str, Any]:
     problem = loads(perceptron(size.layers)).with_options(dtype="f32")
     dims = {"m": size.batch, "d": pixels, "h": size.neurons, "k": CLASSES}
     cost = price(problem, "loss", weight_names(size.layers), dims)
-    moving, fixed = as_single(start), as_single({"X": found.pixels, "label": found.label, **start})
-    own = Program(cost.program.function, moving, fixed)
+    moving, fixed = as_single(start), as_single({"X": found.pixels, "label": found.label})
+    own = Program(lambda m, f: cost.program.function(m, {**f, **m}), moving, fixed)
     hand = Program(by_hand(size.layers), moving, fixed)
     row = {
         "data": data,

@@ -36,6 +36,9 @@ def draw_panel(axes: Any, panel: Panel, rows: Sequence[Row]) -> None:
         axes.plot(xs, ys, style, marker="o", markersize=4, label=label)
     if panel.is_log:
         axes.set_xscale("log", base=2)
+    if panel.from_zero:
+        axes.set_ylim(bottom=0)
+    elif panel.is_log:
         axes.set_yscale("log")
     axes.set(xlabel=panel.x, title=panel.title)
     axes.grid(visible=True, alpha=0.3)

@@ -56,7 +56,7 @@ def pool_tie(
         "`differ`: the share of draws in which the gradients with J_first and J_min differ in the first step, by more "
         "than rounding (relative to the greatest entry).",
     )
-    panels = (Panel("accuracy", "1 + β", ("accuracy",), "precision"),)
+    panels = (Panel("accuracy", "1 + β", ("accuracy",), "precision", from_zero=True),)
     return Figure("maxpool-tie", "The norm of the element at ties of a maximum", tuple(rows), notes, panels)
 
 

@@ -56,7 +56,11 @@ def relu_tie(
         "Half precision is no precision of the language: the model is lowered to it by the library, and "
         "XLA rounds every intermediate value (`xla_allow_excess_precision` off).",
     )
-    panels = (Panel("share of draws that differ", "layers", ("differ",), "precision", False),)
+    panels = tuple(
+        Panel(f"share of draws that differ, {width} neurons", "layers", ("differ",), "precision", False,
+              (("neurons", width),), from_zero=True)
+        for width in neurons
+    )  # fmt: skip
     return Figure("relu-tie", "The influence of relu'(0)", tuple(rows), notes, panels)
 
 

@@ -51,7 +51,8 @@ def test_clarke_elements_are_true_and_cost_at_most_six_programs() -> None:
     assert column(found, "off", method="clarke") == [0, 0, 0, 0]
     assert column(found, "off", method="p forward derivatives") == [0, 0, 0, 0]
     assert column(found, "off", method="lexicographic")[:3] == [0, 0, 0]
-    assert column(found, "value", method="plain")[:2] == [0, 1]
+    assert column(found, "vertices", method="plain")[:2] == [1, 1] and column(found, "vertices", p=3)[0] > 4
+    assert column(found, "value", method="plain")[:2] == [0, 1] and column(found, "off", method="plain")[:2] == [1, 1]
     assert column(found, "value", method="clarke")[:2] == [1, 0]
     dear = column(found, "operations / P", method="p forward derivatives", program="network")
     assert dear[1] / dear[0] > 2
