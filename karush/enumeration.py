@@ -13,8 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 from jax.flatten_util import ravel_pytree
 
+from karush.compiler.cost.programs import alive
 from karush.compiler.nonsmooth.cells import Decisions, TooManyPiecesError, every_piece
 from karush.compiler.nonsmooth.interpreter import Moving, NoPiecesError, run
 from karush.derivative import Differentiated, differentiated
@@ -68,7 +70,8 @@ def vertices(function: Differentiated, given: Any, limit: int = LIMIT) -> Vertic
     flat, back = ravel_pytree(moved)
     if flat.size == 0:
         raise DerivativeError("E0704", "there is no param to differentiate in")
-    closed = jax.make_jaxpr(lambda x: jnp.asarray(function.value(back(x), given)[0]))(flat)
+    traced = jax.make_jaxpr(lambda x: jnp.asarray(function.value(back(x), given)[0]))(flat)
+    closed = ClosedJaxpr(alive(traced.jaxpr), traced.consts)
     start = Moving(np.asarray(flat), np.eye(flat.size))
 
     def piece(decisions: Decisions) -> Moving:

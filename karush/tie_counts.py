@@ -24,7 +24,7 @@ def tie_places(compiled: Compiled) -> list[Place]:
 
 
 def _numbered(compiled: Compiled) -> tuple[dict[Any, int], Sequence[Place]]:
-    found = places(differentiated(compiled.model), compiled.evaluator.atoms)
+    found = places(differentiated(compiled.model), compiled.evaluator.atoms, compiled.kinked)
     return {node: k for k, node in enumerate(found)}, list(found.values())
 
 

@@ -42,6 +42,7 @@ from karush.solvers.quadratic_driver import Choice, Method, choose, facts_of, so
 from karush.solvers.result import Solution, Status
 from karush.solvers.xla_options import OLD_EMITTERS, accepted
 
+Extent = tuple[int, int]
 Params = Mapping[str, Array]
 Duals = Mapping[str, Any]
 
@@ -72,7 +73,7 @@ class Compiled:
     a function file. ``steps`` solve the models within, and compute params that the file does not declare. ``stored``
     has the number of stored entries of the params that are given sparse, as BCOO. ``has_fallback`` is False where the
     solver that may stand behind the chosen one is left out. ``probe`` is there while ties are counted
-    (watching.py). ``function`` is pure; it may be
+    (watching.py), at the places ``kinked`` of the text, which are less smooth than C¹. ``function`` is pure; it may be
     jitted, batched, differentiated and exported.
     """
 
@@ -89,6 +90,7 @@ class Compiled:
     stored: Mapping[str, int] = field(default_factory=dict)
     has_fallback: bool = True
     probe: Array | None = None
+    kinked: frozenset[Extent] = frozenset()
 
     # ------------------------------------------------------------ the function
 

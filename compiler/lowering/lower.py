@@ -15,7 +15,7 @@ from karush.compiler.dependence import Dependence
 from karush.compiler.facts.strong_convexity import is_strongly_convex
 from karush.compiler.library import Library
 from karush.compiler.lowering.atom_values import NO_TIES, atoms_of
-from karush.compiler.lowering.compiled import Compiled
+from karush.compiler.lowering.compiled import Compiled, Extent
 from karush.compiler.lowering.evaluate import Evaluator
 from karush.compiler.lowering.infinities import bounding_params
 from karush.compiler.lowering.knowledge import Knowledge
@@ -34,6 +34,7 @@ from karush.compiler.reductions.graph_form import replace_graph_atoms
 from karush.compiler.reductions.sets import reduce_sets
 from karush.compiler.reductions.symmetry import Symmetry
 from karush.solvers.protocol import Settings
+from karush.stdlib.lattice import Smoothness
 from karush.stdlib.primitives.ties import Ties
 
 __all__ = ["Compiled", "lower"]
@@ -77,9 +78,20 @@ def lower(
         strongly_convex = is_strongly_convex(reduced.model, solved.facts, dependence)
     steps = tuple(Step(solve, _inner(solve, parts, dims, dtype, ties)) for solve in extraction.solves)
     common = (written.model, dims, dtype, settings, evaluator, dependence, bounding, form, strongly_convex, steps)
+    return replace(_compiled(part, common), kinked=_kinked(part))
+
+
+def _compiled(part: Part, common: tuple[Any, ...]) -> Compiled:
+    """The kind of compiled model that the way to its solution asks for."""
     if part.logarithms is not None:
         return GeometricCompiled(*common, logarithms=reduce_sets(part.logarithms.model).model)
     return Compiled(*common) if part.levels is None else QuasiconvexCompiled(*common, levels=part.levels)
+
+
+def _kinked(part: Part) -> frozenset[Extent]:
+    """Where the text is less smooth than C¹."""
+    kinks = (node.span for node, rough in part.facts.rough.items() if rough.smoothness > Smoothness.ONCE)
+    return frozenset((span.start, span.end) for span in kinks)
 
 
 def _is_checkpointed(part: Part) -> bool:

@@ -7,7 +7,7 @@ cotangent is. So one reverse pass collects the counts from within maps, loops an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,8 +67,8 @@ def count_gaps(gap: Array, scale: Array) -> tuple[Array, Array]:
     return jnp.sum(gap == 0), jnp.sum(gap <= width)
 
 
-def places(roots: Iterable[Expr], atoms: Atoms) -> dict[Expr, Place]:
-    """The operations below the roots that may stand at a tie, in the order of the text.
+def places(roots: Iterable[Expr], atoms: Atoms, kinked: Collection[tuple[int, int]]) -> dict[Expr, Place]:
+    """The operations below the roots that may stand at a tie, in the order of the text; ``kinked`` are their spans.
 
     What the declaration of an atom brings in belongs to the application that is written in the file.
     """
@@ -76,7 +76,9 @@ def places(roots: Iterable[Expr], atoms: Atoms) -> dict[Expr, Place]:
     nodes = list(walk(*roots))
     merged = {part for node in nodes for part in _merged(node)}
     for node in nodes:
-        for inner in _inside(node, atoms) if node not in merged else ():
+        own = (node, *_all_merged(node))
+        is_kinked = node not in merged and any((part.span.start, part.span.end) in kinked for part in own)
+        for inner in _inside(node, atoms) if is_kinked else ():
             operation = _operation(inner, atoms)
             if operation is not None and inner not in found:
                 found[inner] = Place(node.atom if inner is not node and isinstance(node, Apply) else operation, node)
@@ -100,6 +102,14 @@ def _merged(node: Expr) -> Iterator[Expr]:
         for part in node.arguments:
             if isinstance(part, Apply) and part.atom == node.atom and part.shape == node.shape:
                 yield part
+
+
+def _all_merged(node: Expr) -> Iterator[Expr]:
+    pending = list(_merged(node))
+    while pending:
+        part = pending.pop()
+        yield part
+        pending += _merged(part)
 
 
 STRUCTURE = ("if", "zeros", "ones", "eye", "reshape")

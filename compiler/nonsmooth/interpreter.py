@@ -86,10 +86,8 @@ def _smooth(equation: JaxprEqn, inputs: list[Moving]) -> Sequence[Moving]:
     entries = inputs[0].rates.shape[-1] if inputs else 0
     if not moved:
         return [constant(value, entries) for value in outputs]
-    if name in JUMPS:
-        raise NoPiecesError(f"`{name}` jumps")
-    if name in LOOPS:
-        raise NoPiecesError(f"`{name}`: pieces are not followed through loops")
+    if name not in SMOOTH:
+        raise NoPiecesError(f"`{name}` jumps" if name in JUMPS else f"pieces are not followed through `{name}`")
 
     def along(*rates: jax.Array) -> Any:
         return jax.jvp(function, tuple(values[k] for k in moved), rates)[1]
@@ -105,8 +103,19 @@ def _smooth(equation: JaxprEqn, inputs: list[Moving]) -> Sequence[Moving]:
     ]
 
 
-JUMPS = frozenset({"sign", "floor", "ceil", "round", "argmax", "argmin", "top_k"})
-LOOPS = frozenset({"scan", "while", "cond"})
+JUMPS = frozenset({"sign", "floor", "ceil", "round", "argmax", "argmin"})
+
+_SMOOTH = """
+    add add_any sub mul div neg exp exp2 expm1 log log1p sqrt rsqrt cbrt square pow integer_pow logistic tanh sin cos
+    tan asin acos atan atan2 sinh cosh asinh acosh atanh erf erfc erf_inv lgamma digamma
+    dot_general conv_general_dilated reduce_sum reduce_prod cumsum cumprod cumlogsumexp cholesky triangular_solve lu
+    custom_linear_solve
+    broadcast_in_dim reshape transpose squeeze expand_dims rev concatenate stack split pad slice dynamic_slice
+    dynamic_update_slice gather scatter scatter-add scatter_add select_n convert_element_type copy copy_p iota
+    stop_gradient real imag reduce_precision optimization_barrier split_dims"""
+
+SMOOTH = frozenset(_SMOOTH.split())
+"""Operations that are taken by their derivative; any other through which something moves is refused by name."""
 
 
 # ---------------------------------------------------------------- choices
@@ -166,6 +175,23 @@ def _over_axes(pick: Pick) -> Choice:
             entries = _entries(values[place], rates[place])
             found.value[place], found.rates[place] = reduce(lambda a, b: pick(a, b, decisions), entries)
         return found
+
+    return choose
+
+
+def _running(pick: Pick) -> Choice:
+    def choose(inputs: list[Moving], params: Mapping[str, Any], decisions: Decisions) -> Moving:
+        x, axis = inputs[0], int(params["axis"])
+        step = -1 if params.get("reverse") else 1
+        values = np.moveaxis(x.value, axis, -1)[..., ::step].copy()
+        rates = np.moveaxis(x.rates, axis, -2)[..., ::step, :].copy()
+        for place in np.ndindex(*values.shape[:-1]):
+            entries = _entries(values[place], rates[place].copy())
+            for k in range(1, len(entries)):
+                entries[k] = pick(entries[k - 1], entries[k], decisions)
+                values[place][k], rates[place][k] = entries[k]
+        found = np.moveaxis(values[..., ::step], -1, axis), np.moveaxis(rates[..., ::step, :], -2, axis)
+        return Moving(*found)
 
     return choose
 
@@ -238,6 +264,8 @@ CHOICES: Mapping[str, Choice] = {
     "reduce_max": _over_axes(_greater),
     "reduce_min": _over_axes(_lesser),
     "sort": _sorted,
+    "cummax": _running(_greater),
+    "cummin": _running(_lesser),
     **{name: _compared(word) for name, word in _COMPARED.items()},
 }
 """Operations that choose, by name."""

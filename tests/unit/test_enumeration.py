@@ -17,6 +17,7 @@ PROGRAMS = {
     "nothing": ("param x[1]\nlet y = relu(-x[0]) + x[0] - relu(x[0])", 1),
     "extremes": ("param x[2]\nlet y = abs(x[0]) - abs(x[1]) + max(x) - min(x[0], 2 * x[1], 0)", 2),
     "orders": ("param x[3]\nlet y = sum_largest(x, 2) + norm1(x) - median(x) + quantile(x, 0.25)", 3),
+    "running": ("param x[3]\nlet y = cummax(x) @ [1, 2, 4] - cummin(x) @ [1, 1, 3] + relu6(x[0]) + hard_tanh(x[1])", 3),
     "sorted": ("param x[3]\nlet y = sort(x) @ [1, 2, 4] + max(x[i] - x[0] for i in range(3))", 3),
     "choices": ("param x[2]\nlet y = if x[0] > 0 and not x[1] < 0 then x[0] else if x[0] == 0 then 0 else x[0]^2", 2),
     "network": ("param x[2]\nlet y = relu(relu(x[0] - x[1]) - relu(x[1]) + x[0]) - abs(relu(x[0]) - x[1])", 2),
@@ -67,6 +68,11 @@ def test_networks_of_signs_at_zero(weights: list[int]) -> None:
     np.testing.assert_allclose(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)], atol=1e-12)
 
 
+def test_what_the_output_does_not_need_is_not_followed() -> None:
+    problem = karush.loads("param x\nlet a = floor(x)\nlet y = abs(x)")
+    assert karush.clarke_vertices(problem, of="y")(x=0.0).x.tolist() == [-1.0, 1.0]
+
+
 def test_too_many_pieces_are_refused() -> None:
     problem = karush.loads("param x[6]\nlet y = norm1(x)")
     with pytest.raises(DerivativeError, match="NP-hard"):
@@ -78,6 +84,7 @@ REFUSED = {
     "sign(x[0])": "jumps",
     "sqrt(x[0])": "no finite derivative",
     "norm2(x)": "no finite derivative",
+    "lambda_max([[x[0], 0], [0, x[1]]])": "not followed through `eigh`",
 }
 
 

@@ -184,6 +184,14 @@ def test_the_status_says_whether_there_is_a_tie(x: float) -> None:
     assert int(pull(1.0).evidence.status) == (1 if x == 0 else 0)
 
 
+@pytest.mark.parametrize("text", ["if x > 1 then x^2 else 2 * x - 1", "huber(x)", "relu(1 + x^2)"])
+def test_where_slopes_agree_there_is_no_tie(text: str) -> None:
+    problem = karush.loads(f"param x\nlet y = {text}")
+    _, pull = karush.vjp(problem, of="y")(x=1.0)
+    assert int(pull(1.0).evidence.status) == 0
+    assert all(int(entry["at"]) == 0 for entry in karush.ties(problem, of="y")(x=1.0).values())
+
+
 # ---------------------------------------------------------------- price
 
 
