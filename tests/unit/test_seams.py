@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from karush.compiler.analyse import analyse_text
 from karush.compiler.facts import rational_polynomials as exact
 from karush.compiler.facts.differentiability import refused_derivatives
 from karush.compiler.facts.fact import Meeting, Seam
+from karush.compiler.facts.pieces import AT_POINTS
 from karush.outputs import DerivativeError
+from karush.stdlib.primitives.table import PRIMITIVES
 
 HEAD = "dim n\nparam x, y, a in pos, b, c in box(1, 2), v[n], k in int, M[n, n] in psd\n"
 
@@ -164,6 +167,55 @@ def test_division_is_exact(p, g) -> None:
     quotient, rest = exact.divide(p, g)
     assert exact.add(exact.multiply(quotient, g), rest) == p
     assert not exact.remainder(exact.multiply(p, g), g)
+
+
+LEAVES = st.sampled_from(["x", "y", "1", "2", "0.5"])
+EXPRESSIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from("+-*"), inner, inner).map(lambda t: f"({t[1]} {t[0]} {t[2]})"),
+        inner.map(lambda e: f"abs({e})"),
+        st.tuples(st.sampled_from(["max", "min"]), inner, inner).map(lambda t: f"{t[0]}({t[1]}, {t[2]})"),
+    ),
+    max_leaves=4,
+)
+FACTORS = ["{q} * {g}", "{q} * abs({g})", "{q} * max({g}, 0)", "{q} * {g}^2", "{q}", "min({q}, {g})"]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(EXPRESSIONS, EXPRESSIONS, EXPRESSIONS, st.sampled_from(FACTORS))
+def test_pieces_of_pieces(g, f, q, factor) -> None:
+    """What is proved to agree has no gap where the condition changes along lines, found by bisection."""
+    other = f"{f} + {factor.format(g=g, q=q)}"
+    analysis = analyse_text(f"param x, y\nlet r = if {g} <= 0 then {f} else {other}\n")
+    assert analysis.facts is not None
+    proved = all(s.meeting in (Meeting.CONTINUOUSLY, Meeting.SMOOTHLY) for s in analysis.facts.seams.values())
+    for angle in np.linspace(0.2, 3.0, 4) if proved else ():
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        for low, high in pairwise(np.linspace(-3.1, 3.3, 30)):
+            gap = gap_at_switch(g, f, other, direction, low, high)
+            assert gap is None or gap < 1e-9
+
+
+def gap_at_switch(g: str, f: str, other: str, direction: np.ndarray, low: float, high: float) -> float | None:
+    """How far the branches are apart where the condition changes between two points of a line."""
+
+    def value(text: str, t: float) -> float:
+        x, y = 0.3 + direction * t
+        return float(eval(text.replace("^", "**"), {"abs": abs, "max": max, "min": min}, {"x": x, "y": y}))
+
+    side = value(g, low) <= 0
+    if (value(g, high) <= 0) == side:
+        return None
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (value(g, middle) <= 0) == side else (low, middle)
+    return abs(value(f, low) - value(other, low)) / (1 + abs(value(f, low)))
+
+
+@pytest.mark.parametrize("name, at", AT_POINTS)
+def test_values_that_are_taken_as_known(name, at) -> None:
+    assert float(PRIMITIVES[name](float(at))) == float(AT_POINTS[name, at])
 
 
 # ---------------------------------------------------------------- on data
