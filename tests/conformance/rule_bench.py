@@ -13,7 +13,6 @@ from itertools import product
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import expm
 from scipy.optimize import nnls
 
 from karush.compiler.library import load_library
@@ -52,7 +51,8 @@ def is_matrix(name: str) -> bool:
 
 def at_ties(name: str, points: Sequence[Arrays]) -> list[Arrays]:
     """Those of the points where the rule has a choice to make."""
-    return [point for point in points if RULES[name].ties(*point)[0] > 0]
+    counts = jax.jit(jax.vmap(RULES[name].ties))(*together(points))[0]
+    return [point for point, count in zip(points, counts, strict=True) if count > 0]
 
 
 @cache
@@ -84,14 +84,14 @@ def spectral(name: str, random: np.random.Generator, levels: Sequence[float]) ->
 
 def drawn(name: str, random: np.random.Generator):
     """Arguments on a few levels, and the first one moved to where the margin ends."""
-    params = atom_of(name).params
-    for turn in range(150):
+    params, margin = atom_of(name).params, jax.jit(RULES[name].margin)
+    for turn in range(100):
         point = tuple(draw(name, param, random) for param in params)
         yield point
         if turn < len(LEVELS):
             yield (np.full_like(point[0], LEVELS[turn]), *point[1:])
         if RULES[name].elementwise:
-            gap = np.asarray(RULES[name].margin(*(jnp.asarray(a) for a in point))[0])
+            gap = np.asarray(margin(*(jnp.asarray(a) for a in point))[0])
             if np.isfinite(gap):
                 yield from ((point[0] + move, *point[1:]) for move in (gap, -gap))
 
@@ -116,7 +116,13 @@ def follow(move: Move, s: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(a + s * d for a, d in zip(point, direction, strict=True))
     left, right, K, L = turns
     middle = left.T @ point[0] @ right + s * direction[0]
-    return (left @ expm(s * K) @ middle @ expm(s * L).T @ right.T,)
+    return (left @ rotation(s * K) @ middle @ rotation(s * L).T @ right.T,)
+
+
+def rotation(K: jax.Array) -> jax.Array:
+    """The orthogonal matrix that Cayley's transform makes of an antisymmetric one."""
+    identity = jnp.eye(len(K))
+    return jnp.linalg.solve(identity - K / 2, identity + K / 2)
 
 
 def paths(name: str, point: Arrays, random: np.random.Generator) -> list[Move]:
@@ -176,5 +182,4 @@ def integrals(function: Callable[..., jax.Array], moves: Sequence[Move], nodes: 
     def difference(move: Move) -> jax.Array:
         return function(*follow(move, jnp.asarray(SPAN))) - function(*follow(move, jnp.asarray(0.0)))
 
-    stacked = together(moves)
-    return jax.vmap(along)(stacked), jax.vmap(difference)(stacked)
+    return jax.jit(jax.vmap(lambda move: (along(move), difference(move))))(together(moves))
