@@ -76,6 +76,20 @@ class Roughnesses:
     # ------------------------------------------------------------ functions
 
     def _of_application(self, node: Apply) -> Rough | None:
+        found = self._of_function(node)
+        if found is None or found.smoothness is not Smoothness.DISCONTINUOUS or not self._states_rules(node):
+            return found
+        return replace(found, is_certain=False)  # what flows through the jump is what the declaration says
+
+    def _states_rules(self, node: Apply) -> bool:
+        """Does the declaration state the derivative in every argument that moves?"""
+        atom = self.scene.library.atom(node.atom)
+        if atom is None:
+            return False
+        moving = (param.name for param, a in zip(atom.params, node.arguments, strict=False) if self._moves(a))
+        return all(name in atom.rules for name in moving)
+
+    def _of_function(self, node: Apply) -> Rough | None:
         if node.atom in ("divide", "power", "maximum", "minimum"):
             return self._of_operator(node)
         atom = self.scene.library.atom(node.atom)
