@@ -92,7 +92,8 @@ def _smooth(equation: JaxprEqn, inputs: list[Moving]) -> Sequence[Moving]:
     def along(*rates: jax.Array) -> Any:
         return jax.jvp(function, tuple(values[k] for k in moved), rates)[1]
 
-    columns = jax.vmap(along, in_axes=-1, out_axes=-1)(*(jnp.asarray(inputs[k].rates) for k in moved))
+    given = (jnp.asarray(inputs[k].rates, values[k].dtype) for k in moved)
+    columns = jax.vmap(along, in_axes=-1, out_axes=-1)(*given)
     rates = [np.asarray(column) for column in (columns if equation.primitive.multiple_results else [columns])]
     for value, rate in zip(outputs, rates, strict=True):
         if np.issubdtype(np.asarray(value).dtype, np.floating) and not np.all(np.isfinite(rate)):

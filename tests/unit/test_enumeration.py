@@ -68,6 +68,12 @@ def test_networks_of_signs_at_zero(weights: list[int]) -> None:
     np.testing.assert_allclose(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)], atol=1e-12)
 
 
+def test_in_single_precision() -> None:
+    problem = karush.loads("dim n\nparam x[n]\nlet y = norm1(x) + max(x) * sin(x[0])").with_options(dtype="f32")
+    found = karush.clarke_vertices(problem, of="y")(x=np.zeros(2)).x
+    assert sorted(map(tuple, found.tolist())) == [(-1, -1), (-1, 1), (1, -1), (1, 1)]
+
+
 def test_what_the_output_does_not_need_is_not_followed() -> None:
     problem = karush.loads("param x\nlet a = floor(x)\nlet y = abs(x)")
     assert karush.clarke_vertices(problem, of="y")(x=0.0).x.tolist() == [-1.0, 1.0]
