@@ -11,6 +11,7 @@ from karush.compiler.lowering.atom_rules import RuledAtom
 from karush.compiler.lowering.evaluate import Atoms, Implementation
 from karush.compiler.model import Apply, Expr, ParamValue
 from karush.compiler.reductions.graph import bound_context
+from karush.compiler.reductions.values import value_of
 from karush.compiler.resolving.atoms import takes_entries
 from karush.stdlib.atom import Atom
 from karush.stdlib.primitives.rule import Rule
@@ -82,12 +83,7 @@ def expand_rules(library: Library, atom: Atom, node: Apply) -> RuledAtom:
 
 def expand_value(library: Library, node: Apply) -> Expr:
     """The expression that the declaration of an atom gives as the value of an application."""
-    atom = library.atom(node.atom)
-    if atom is None or atom.value is None:
+    value = value_of(library, node)
+    if value is None:
         raise AtomValueError(node.atom)
-    context = bound_context(library, atom, node.arguments)
-    value = context.expression(atom.value)
-    findings = context.session.findings
-    if findings:
-        raise AtomValueError(f"{node.atom}: {[finding.message for finding in findings]}")
     return value
