@@ -119,7 +119,8 @@ class Roughnesses:
     def _rough(self, node: Apply, found: Roughness | None, what: str | None = None) -> Rough | None:
         if found is None:
             return None
-        stated = self.facts.model.rules.get(node.atom)
+        rules = self.facts.model.rules
+        stated = rules.get(node.atom, rules.get("*"))
         words = stated if isinstance(stated, str) else f"{stated:g}" if stated is not None else ""
         rule = f"{words} (as the file states)" if words and found.rule else found.rule
         return Rough(found.smoothness, what or node.atom, found.where, found.surrogate, rule)

@@ -74,6 +74,9 @@ DERIVATIVES: Mapping[str, tuple[str, ...]] = {
 OF_TWO = {"max": "maximum", "min": "minimum"}
 """What ``max(a, b)`` and ``min(a, b)`` are called as atoms; numbers are for these two, words for arrays too."""
 
+WHOLE_FILE = "*"
+"""Where a file states one word for all of them, as stdlib/primitives/ties.py reads it."""
+
 FILE_WORDS = tuple(word for word in TIE_WORDS if word.isidentifier())
 """The words for elements at ties that a file may state; least norm is what stands without a rule."""
 
@@ -118,11 +121,17 @@ def resolve_derivative(context: Context, node: ast.Derivative) -> Choice | None:
 
 
 def resolve_rules(context: Context, node: ast.Derivative) -> dict[str, float | str]:
-    """``derivative rule(relu = 0.5, max = left)``: atom to the element of its derivative at a tie."""
+    """``derivative rule(torch, relu = 0.5, max = left)``: atom to the element of its derivative at a tie.
+
+    A word alone is for all atoms that are not named.
+    """
     rules: dict[str, float | str] = {}
     library = context.session.library
     for option in node.options:
         value = constant_value(option.value)
+        if option.name is None and isinstance(value, str) and value in FILE_WORDS and WHOLE_FILE not in rules:
+            rules[WHOLE_FILE] = value
+            continue
         atom = library.atom(option.name or "")
         found = rule_names(library, option.name or "", is_word=value in FILE_WORDS)
         if atom is None:

@@ -59,12 +59,21 @@ Movement = Tie | Increment
 MIN_NORM = Element()
 
 
+WHOLE_FILE = "*"
+"""Where a file states one choice for all operations."""
+
+
 @dataclass(frozen=True)
 class Ties:
-    """The choices of a whole program: one for every operation, and those of operations by name."""
+    """The choices of a whole program: one for every operation, if any is stated, and those of operations by name."""
 
-    default: Movement = MIN_NORM
+    stated: Movement | None = None
     own: tuple[tuple[str, Tie], ...] = ()
+
+    @property
+    def default(self) -> Movement:
+        """The choice of operations without one of their own: least norm, unless another is stated."""
+        return MIN_NORM if self.stated is None else self.stated
 
     def of(self, name: str) -> Movement:
         """The choice of an operation; a direction is that of all operations, or it would not be one."""
@@ -72,10 +81,11 @@ class Ties:
 
     def over(self, file: Mapping[str, float | str]) -> Ties:
         """These choices where they say something, those of a file elsewhere."""
-        if self.default != MIN_NORM:
+        if self.stated is not None:
             return self
-        stated = {name: Element(choice) for name, choice in file.items()}
-        return Ties(MIN_NORM, tuple({**stated, **dict(self.own)}.items()))
+        of_file = {name: Element(choice) for name, choice in file.items()}
+        stated = of_file.pop(WHOLE_FILE, None)
+        return Ties(stated, tuple({**of_file, **dict(self.own)}.items()))
 
 
 DIRECTIONS = "directions"

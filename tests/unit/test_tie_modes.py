@@ -124,7 +124,13 @@ def test_a_choice_by_call_stands_over_that_of_the_file() -> None:
     assert slope(file.with_options(tie={"relu": 1.0})) == (3.0, 1.0)
     assert slope(file.with_options(tie="right")) == (5.0, 0.0)
     assert slope(file.with_options(tie="jax")) == (1.5, 0.5)
-    assert slope(file.with_options(tie="min-norm")) == (1.5, 1.0)
+    assert slope(file.with_options(tie="min-norm")) == (0.5, 0.5)
+
+
+def test_a_file_may_state_a_word_for_all_operations() -> None:
+    text = "param x\nlet y = relu(x) + 2 * abs(x) + 4 * max(x, 0)\nderivative rule(right, abs = 0.5)"
+    assert jax.grad(lambda x: karush.loads(text)(x=x).y)(0.0) == 1 + 1 + 4
+    assert jax.grad(lambda x: karush.loads(text).with_options(tie={"relu": 0.0})(x=x).y)(0.0) == 1 + 4
 
 
 WRONG = {
