@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 import karush
 from karush.cost import compiled_for, parts_of, price, price_of
 from karush.derivative import differentiated
+from karush.dsl.diagnostics import Severity
 from karush.template import sizes_for
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted([*ROOT.glob("examples/*/*.opt"), *ROOT.glob("tests/models/*.opt")])
+SYNTAX = ROOT / "tests" / "models" / "every_statement.opt"  # parses, and is no model
+FILES = sorted({*ROOT.glob("examples/*/*.opt"), *ROOT.glob("tests/models/*.opt")} - {SYNTAX})
 ROUNDING = 1 + 1e-12
 
 
@@ -30,7 +32,10 @@ def opened(path):
     try:
         return karush.load(path)
     except karush.ModelError as error:
-        pytest.skip(str(error).strip().partition("\n")[0])
+        codes = {found.code for found in error.diagnostics if found.severity is Severity.ERROR}
+        if codes != {"E0190"}:  # anything else is a fault of the file
+            raise
+        pytest.skip("it is of a class without a solver")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
