@@ -174,10 +174,8 @@ def differentiated(problem: Problem, compiled: Compiled, of: str, wrt: Sequence[
     for refused in refused_derivatives(problem.model, problem.analysis.whole.facts, request.of, request.wrt):
         place = refused.labels[0]
         raise DerivativeError(refused.code, f"{refused.message} (line {place.span.line}): {place.message}")
-    key = (compiled, request)
-    if key not in problem.derivatives:
-        problem.derivatives[key] = Differentiated(compiled, request, problem)
-    return problem.derivatives[key]
+    found: Differentiated = problem.once((compiled, request), lambda: Differentiated(compiled, request, problem))
+    return found
 
 
 def vjp(

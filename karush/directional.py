@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -44,9 +45,8 @@ def clarke(
         prepared = problem.prepare(params)
         function = differentiated(problem, prepared.compiled, of, wrt)
         check_directional(function, "clarke", solves=True)
-        direction = random_direction(function, seed)
-        jitted = jax.jit(lambda given: clarke_jacobian(function, direction, given).gradients)
-        return Record(jitted(dict(prepared.arrays)))
+        jitted = problem.once(("clarke", function), lambda: jax.jit(partial(clarke_jacobian, function)))
+        return Record(jitted(random_direction(function, seed), dict(prepared.arrays)).gradients)
 
     return at
 
@@ -61,8 +61,8 @@ def lexicographic(problem: Problem, of: str = "objective", wrt: Sequence[str] | 
         prepared = problem.prepare(params)
         function = differentiated(problem, prepared.compiled, of, wrt)
         check_directional(function, "ld", solves=True)
-        jitted = jax.jit(lambda given: lexicographic_jacobian(function, given).gradients)
-        return Record(jitted(dict(prepared.arrays)))
+        jitted = problem.once(("ld", function), lambda: jax.jit(partial(lexicographic_jacobian, function)))
+        return Record(jitted(dict(prepared.arrays)).gradients)
 
     return at
 

@@ -7,14 +7,15 @@ It is evaluated at the price of a directional derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from karush.derivative import differentiated
+from karush.derivative import Arrays, Differentiated, differentiated
 from karush.directional import check_directional
 from karush.outputs import DerivativeError
 from karush.problem import Problem
@@ -22,6 +23,13 @@ from karush.sparse import numbers
 from karush.stdlib.primitives.ties import INCREMENTS
 
 Model = Callable[..., Array]
+
+
+def _moved_by(turned: Differentiated, moved: Arrays, changes: Arrays, given: Mapping[str, Any]) -> Array:
+    """F(x) + F◇(x; Δ), of the output whose kinks move by increments."""
+    reached, rate, _ = jax.jvp(lambda m: turned.value(m, given), (moved,), (changes,), has_aux=True)
+    total: Array = reached + rate
+    return total
 
 
 def local_model(
@@ -36,24 +44,22 @@ def local_model(
         prepared = problem.prepare(params)
         function = differentiated(problem, prepared.compiled, of, wrt)
         check_directional(function, "abslin")
-        turned, given = function.turned(INCREMENTS), prepared.arrays
+        given = dict(prepared.arrays)
         moved = function.start(given)
         value, _ = function.jitted_value(moved, given)
-
-        @jax.jit
-        def model(changes: dict[str, Array]) -> Array:
-            reached, rate, _ = jax.jvp(lambda m: turned.value(m, given), (moved,), (changes,), has_aux=True)
-            return reached + rate
+        model = problem.once(("abslin", function), lambda: jax.jit(partial(_moved_by, function.turned(INCREMENTS))))
 
         def move(**changes: Any) -> Array:
             unknown = [name for name in changes if name not in moved]
             if unknown:
                 raise DerivativeError("E0201", f"`{unknown[0]}` is not in wrt; there are {', '.join(moved)}")
             found: Array = model(
+                moved,
                 {
                     name: jnp.broadcast_to(numbers(changes.get(name, 0), array.dtype), array.shape)
                     for name, array in moved.items()
-                }
+                },
+                given,
             )
             return found
 

@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -210,6 +210,12 @@ class Problem:
         if settings.solver not in NAMES:
             raise ValueError(f"there is no solver {settings.solver!r}; the names are {', '.join(NAMES)}")
         return Problem(self.analysis, settings, dtype, ties)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What is made for this model once, such as a jitted derivative: a second call traces nothing again."""
+        if key not in self.derivatives:
+            self.derivatives[key] = make()
+        return self.derivatives[key]
 
     def with_ties(self, ties: Ties) -> Problem:
         """The same model with these elements of derivatives at its ties, kept with it: nothing is compiled twice."""

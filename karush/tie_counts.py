@@ -63,7 +63,8 @@ def ties(problem: Problem, of: str = "objective") -> Callable[..., Record]:
     def at(**params: Any) -> Record:
         prepared = problem.prepare(params)
         compiled = prepared.compiled
-        counts = jax.jit(lambda arrays: tie_counts(compiled, of, arrays))(dict(prepared.arrays))
+        count = problem.once(("ties", compiled, of), lambda: jax.jit(lambda given: tie_counts(compiled, of, given)))
+        counts = count(dict(prepared.arrays))
         names = [place_words(place) for place in tie_places(compiled)]
         return Record({name: Record(entry) for name, entry in by_name(names, counts).items()})
 

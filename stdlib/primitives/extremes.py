@@ -82,17 +82,18 @@ def by_column(function: Callable[[Array], Array], array: Array) -> Array:
     return jax.vmap(function, in_axes=1, out_axes=1)(flat).reshape(array.shape)
 
 
+def _order(parts: Array) -> Array:
+    """The places along the first axis."""
+    return jnp.arange(parts.shape[0]).reshape((-1,) + (1,) * (parts.ndim - 1))
+
+
 def _runner_up(parts: Array) -> tuple[Array, Array]:
     """How far the greatest entry of the first axis is above the next one."""
     if parts.shape[0] < 2:
         return jnp.full(parts.shape[1:], jnp.inf, parts.dtype), magnitude(parts)
-    first, second = parts[0], jnp.full_like(parts[0], -jnp.inf)
-
-    def step(two: tuple[Array, Array], entry: Array) -> tuple[tuple[Array, Array], None]:
-        first, second = two
-        return (jnp.maximum(first, entry), jnp.maximum(second, jnp.minimum(first, entry))), None
-
-    (first, second), _ = lax.scan(step, (first, second), parts[1:])
+    leader = jnp.argmax(parts, axis=0)
+    others = jnp.where(jnp.expand_dims(leader, 0) == _order(parts), -jnp.inf, parts)
+    first, second = jnp.max(parts, axis=0), jnp.max(others, axis=0)
     finite = jnp.where(jnp.isfinite(parts), parts, 0)
     return jnp.where(jnp.isfinite(second), first - second, jnp.inf), magnitude(finite)
 
@@ -182,7 +183,7 @@ def over_segments(sign: float, places: Array, number: Any) -> Rule:
         inside = ((places >= 0) & (places < number)).reshape((-1,) + (1,) * (x.ndim - 1))
         top = (sign * x == spread(greatest(sign * x))) & inside
         if isinstance(tie, Element) and tie.choice in ("left", "right"):
-            order = jnp.arange(x.shape[0], dtype=x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
+            order = _order(x).astype(x.dtype)
             last = (tie.choice == "left") == (sign > 0)
             top = refine(top, jnp.broadcast_to(order if last else -order, x.shape))
         elif not isinstance(tie, Element):
@@ -198,7 +199,7 @@ def over_segments(sign: float, places: Array, number: Any) -> Rule:
     def margin(x: Array) -> tuple[Array, Array]:
         best = greatest(sign * x)
         top = sign * x == spread(best)
-        order = jnp.arange(x.shape[0]).reshape((-1,) + (1,) * (x.ndim - 1))
+        order = _order(x)
         leader = spread(jax.ops.segment_min(jnp.where(top, order, x.shape[0]), places, num_segments=number)) == order
         gap = jnp.where(leader, jnp.inf, spread(best) - sign * x)
         return gap, magnitude(jnp.where(jnp.isfinite(x), x, 0))

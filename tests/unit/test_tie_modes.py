@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import karush
+from karush.compiler.lowering.compiled import Compiled
 from karush.derivative import Differentiated, differentiated
 from karush.directional import clarke_by_columns, clarke_jacobian, lexicographic_jacobian, random_direction
 from karush.outputs import DerivativeError
@@ -196,6 +197,30 @@ def test_where_slopes_agree_there_is_no_tie(text: str) -> None:
     _, pull = karush.vjp(problem, of="y")(x=1.0)
     assert int(pull(1.0).evidence.status) == 0
     assert all(int(entry["at"]) == 0 for entry in karush.ties(problem, of="y")(x=1.0).values())
+
+
+# ---------------------------------------------------------------- reuse
+
+AGAIN = {
+    "ties": lambda m: karush.ties(m, of="y")(x=0.5),
+    "clarke": lambda m: karush.clarke(m, of="y")(x=0.5),
+    "another direction": lambda m: karush.clarke(m, of="y", seed=7)(x=0.5),
+    "lexicographic": lambda m: karush.lexicographic(m, of="y")(x=0.5),
+    "local model": lambda m: karush.local_model(m, of="y")(x=0.5)[1](x=0.1),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_second_call_traces_nothing_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = karush.loads(IDENTITY)
+    for call in AGAIN.values():
+        call(problem)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("traced again")
+
+    monkeypatch.setattr(Compiled, "function", refuse)
+    AGAIN[name](problem)
 
 
 # ---------------------------------------------------------------- price
