@@ -79,10 +79,11 @@ def measured(ways: Mapping[str, Way], arrays: Mapping[str, Any], rounds: int) ->
 
 def ways_of(function: Differentiated) -> dict[str, Way]:
     """The whole Jacobian by rows and by columns."""
-    return {
-        mode: lambda given, mode=mode: jacobian(function, mode, given).gradients["u"]  # type: ignore[misc]
-        for mode in ("vjp", "jvp")
-    }
+
+    def way(mode: str) -> Way:
+        return lambda given: jacobian(function, mode, given).gradients["u"]
+
+    return {mode: way(mode) for mode in ("vjp", "jvp")}
 
 
 def banded(name: str, size: int, rounds: int) -> list[str]:

@@ -85,7 +85,7 @@ def lines(rounds: int) -> list[Line]:
         times = in_turn(compiled, arguments, rounds)
         for name, program in compiled.items():
             taken[name].append((program.memory_analysis().temp_size_in_bytes, times[name]))
-    return [Line(name, *map(tuple, zip(*found, strict=True))) for name, found in taken.items()]  # type: ignore[arg-type]
+    return [Line(name, tuple(b for b, _ in found), tuple(ms for _, ms in found)) for name, found in taken.items()]
 
 
 def in_turn(compiled: dict[str, Any], arguments: Sequence[Array], rounds: int) -> dict[str, float]:

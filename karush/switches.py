@@ -257,7 +257,8 @@ def _bisected(
 
     ends = jax.lax.fori_loop(0, BISECTIONS, halve, (jnp.asarray(low), jnp.asarray(high)))
     values = [every(way, end, entry) for end in ends]
-    return tuple(jnp.stack([v[k] for v in values], axis=1) for k in (1, 2, 3))  # type: ignore[return-value]
+    then, orelse, evaluated = (jnp.stack([v[k] for v in values], axis=1) for k in (1, 2, 3))
+    return then, orelse, evaluated
 
 
 def entries(found: Sequence[Switched]) -> list[dict[str, Any]]:
