@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import jax.numpy as jnp
 from jax import Array
 
-from karush.stdlib.primitives.kinks import Kink, kinked
+from karush.stdlib.primitives.kinks import Kink, kinked, slope_at_zero
 from karush.stdlib.primitives.rule import Arrays, Rule, magnitude, total
-from karush.stdlib.primitives.ties import Element, Tie, columns, first_sign
+from karush.stdlib.primitives.ties import Tie
 
 Moved = Sequence[Array | None]
 
@@ -53,15 +53,8 @@ SELU = kinked(
 def _elu_derivative(arguments: Arrays, tangents: Moved, tie: Tie) -> Array:
     """Slope 1 to the right of 0, alpha eˣ to the left; alpha is the lesser one at 0, as it is in [0, 1]."""
     x, alpha = arguments
-    right = x > 0
-    if isinstance(tie, Element):
-        right = (x >= 0) if tie.choice in ("right", "tf") else right
-    elif tangents[0] is not None:
-        right |= (x == 0) & (first_sign(columns(tangents[0], tie)) > 0)
     below = jnp.minimum(x, 0)
-    here = jnp.where(right, 1, alpha * jnp.exp(below))
-    if isinstance(tie, Element) and not isinstance(tie.choice, str):
-        here = jnp.where(x == 0, jnp.asarray(tie.choice, x.dtype), here)
+    here = slope_at_zero(x, alpha * jnp.exp(below), tangents[0], tie, ("right", "tf"))
     moved = [None if tangents[0] is None else here * tangents[0]]
     moved += [None if tangents[1] is None else jnp.expm1(below) * tangents[1]]
     return total(moved, x)

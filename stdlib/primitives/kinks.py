@@ -131,3 +131,19 @@ def _along(slope: Slope, x: Array, tangent: Array) -> Array:
     if slope in (1, -1):
         return tangent if slope == 1 else -tangent
     return slope * tangent
+
+
+def slope_at_zero(x: Array, left: Array, tangent: Array | None, tie: Tie, greater: Sequence[str]) -> Array:
+    """The slope 1 to the right of 0 and ``left`` <= 1 to the left, which is a param and not a number.
+
+    At 0 the lesser one, unless the choice is one of the ``greater`` words, a number, or the direction's.
+    """
+    right = x > 0
+    if isinstance(tie, Element):
+        right = x >= 0 if tie.choice in greater else right
+    elif tangent is not None:
+        right |= (x == 0) & (first_sign(columns(tangent, tie)) > 0)
+    slope = jnp.where(right, 1, left)
+    if isinstance(tie, Element) and not isinstance(tie.choice, str):
+        slope = jnp.where(x == 0, jnp.asarray(tie.choice, x.dtype), slope)
+    return slope

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from karush.stdlib.primitives.extremes import pair_weight
-from karush.stdlib.primitives.kinks import Kink, kinked
+from karush.stdlib.primitives.kinks import Kink, kinked, slope_at_zero
 from karush.stdlib.primitives.rule import Arrays, Rule, magnitude, total
 from karush.stdlib.primitives.tangents import real
-from karush.stdlib.primitives.ties import LEAST, Element, Tie, columns, first_sign
+from karush.stdlib.primitives.ties import LEAST, Element, Tie
 
 ArrayLike = jax.typing.ArrayLike
 Moved = Sequence[Array | None]
@@ -39,14 +39,7 @@ ABSOLUTE = kinked(jnp.abs, (-1.0, 1.0), (Kink(0.0, jax=1.0),), least=jnp.sign)
 def _leaky_derivative(arguments: Arrays, tangents: Moved, tie: Tie) -> Array:
     """Slope 1 to the right of 0, ``slope`` to the left; 0 there is the lesser of the two, as the slope is in [0, 1]."""
     x, slope = arguments
-    right = x > 0
-    if isinstance(tie, Element):
-        right = (x >= 0) if tie.choice in ("right", "jax") else right
-    elif tangents[0] is not None:
-        right |= (x == 0) & (first_sign(columns(tangents[0], tie)) > 0)
-    here = jnp.where(right, 1, slope)
-    if isinstance(tie, Element) and not isinstance(tie.choice, str):
-        here = jnp.where(x == 0, jnp.asarray(tie.choice, x.dtype), here)
+    here = slope_at_zero(x, slope, tangents[0], tie, ("right", "jax"))
     moved = [None if tangents[0] is None else here * tangents[0]]
     moved += [None if tangents[1] is None else jnp.where(x > 0, 0, x) * tangents[1]]
     return total(moved, x)
